@@ -1,0 +1,84 @@
+# Every target sets itself up in .venv, once: `make lab` needs Python 3.11 or newer and nothing else.
+# ARGS is passed on: `make lab ARGS=--no-browser`, `make test ARGS="-k tensor"`.
+
+PYTHON ?= python3
+ARGS   ?=
+BIN    := .venv/bin
+PY     := $(BIN)/python
+PIP    := $(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt
+NEEDS  := requirements.txt constraints.txt pyproject.toml
+
+# A .venv that was copied or moved here, or whose Python is gone, is made again.
+STALE := $(shell test ! -e .venv || { test -x $(PY) && test "`cat .venv/made-in`" = "`pwd -P`"; } || echo stale)
+# Jupyter refuses to run as root unless told to.
+ROOT = $(shell test "`id -u`" = 0 && echo --allow-root)
+
+.PHONY: help lab book test test-reference models bench strip constraints clean stale
+
+help:
+	@echo "make lab             open the notebooks in JupyterLab"
+	@echo "make book            build the site into _build/html"
+	@echo "make test            run the tests"
+	@echo "make test-reference  compare the engine with PyTorch"
+	@echo "make models          train the checkpoints in helpers/models again"
+	@echo "make bench           measure the engine side by side with PyTorch"
+	@echo "make strip           remove outputs from the notebooks, before a commit"
+	@echo "make constraints     resolve constraints.txt again (ARGS=--upgrade: to the newest versions)"
+	@echo "make clean           remove .venv, _build and caches"
+
+lab: .venv/reader.done
+	$(PY) -m jupyterlab $(ROOT) notebooks/01_next_word.ipynb $(ARGS)
+
+book: .venv/reader.done
+	$(PY) -m jupyter_book build . -W --keep-going $(ARGS)
+	@echo "The book is in $(CURDIR)/_build/html/index.html"
+
+test: .venv/dev.done
+	@$(PY) -m tests.browser.chromium
+	$(PY) -m pytest -q tests -m "not reference" $(ARGS)
+
+test-reference: .venv/reference.done
+	$(PY) -m pytest -q tests -m reference $(ARGS)
+
+models: .venv/reader.done
+	$(PY) -m helpers.make_models $(ARGS)
+
+bench: .venv/reference.done
+	$(PY) -m benchmarks.run $(ARGS)
+
+strip: .venv/reader.done
+	$(PY) -m nbconvert --clear-output --inplace notebooks/*.ipynb
+
+constraints: .venv/made-in
+	$(PIP) uv
+	$(PY) -m uv pip compile --universal --python-version 3.11 --fork-strategy fewest --no-annotate \
+	  --no-emit-package the-next-word --custom-compile-command "make constraints" \
+	  $(ARGS) requirements-dev.txt --output-file constraints.txt
+
+clean:
+	rm -rf .venv _build .pytest_cache .ruff_cache .hypothesis *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps: each is newer than the files that say what to install, or its packages are installed again.
+
+.venv/made-in: $(STALE)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "$(PYTHON) is missing or older than 3.11: install Python 3.11 or newer, or name one: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv --clear .venv || \
+	  { echo "$(PYTHON) cannot make a virtual environment: on Debian and Ubuntu, install the package python3-venv" >&2; exit 1; }
+	@pwd -P > $@
+
+.venv/reader.done: .venv/made-in $(NEEDS)
+	@echo "Installing the book's packages into .venv: once, some minutes"
+	@$(PIP) -r requirements.txt
+	@touch $@
+
+.venv/dev.done: .venv/reader.done requirements-dev.txt
+	@echo "Installing the test tools into .venv"
+	@$(PIP) -r requirements-dev.txt
+	@touch $@
+
+.venv/reference.done: .venv/dev.done requirements-reference.txt
+	@echo "Installing PyTorch into .venv, to compare with"
+	@$(PIP) -r requirements-reference.txt
+	@touch $@
