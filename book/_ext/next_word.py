@@ -1,0 +1,87 @@
+"""What the site needs beyond Jupyter Book's settings. _config.yml loads it; a reader of the book never has to.
+
+- Mathematics: copies the MathJax files a page can ask for from the installed package (2 MB of its 24).
+- Cache: keeps notebook outputs under a hash of `helpers`, so a changed helper means that notebooks run again.
+- Warnings: a build that warned leaves nothing behind that would let the next one pass in silence.
+- Anchors: `<a id="name"></a>` in Markdown can be linked to, and a link to a missing one is a warning.
+- Search: asks for no other page where it cannot, which is when the book is opened from disk.
+"""
+
+import hashlib
+import importlib.util
+import re
+import shutil
+from pathlib import Path
+
+from docutils import nodes
+
+MATHJAX_FILES = ("tex-chtml.js", "input/tex/extensions", "output/chtml/fonts/woff-v2")
+HELPERS_FILES = ("*.py", "*.js", "*.safetensors")
+
+
+def mathjax_folder() -> Path:
+    """The folder of MathJax 3 in the installed `sphinx-mathjax-offline`."""
+    spec = importlib.util.find_spec("sphinx-mathjax-offline")
+    if spec is None:
+        raise ModuleNotFoundError(
+            "The site renders mathematics with the package sphinx-mathjax-offline, which is not installed. "
+            "Try: pip install -r requirements.txt"
+        )
+    return Path(spec.origin).parent / "static" / "mathjax"
+
+
+def helpers_hash(root: Path) -> str:
+    """A short hash of all the files below `root`/helpers that can change what a notebook shows."""
+    digest = hashlib.sha256()
+    for path in sorted(path for pattern in HELPERS_FILES for path in (root / "helpers").rglob(pattern)):
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def place_cache(app, config):
+    build = Path(app.outdir).parent
+    cache = build / f".jupyter_cache-{helpers_hash(Path(app.srcdir))}"
+    for old in build.glob(".jupyter_cache*"):
+        if old != cache:
+            shutil.rmtree(old)
+    config.nb_execution_cache_path = str(cache)
+
+
+def register_anchors(app, doctree):
+    slugs = app.env.metadata[app.env.docname].setdefault("myst_slugs", {})
+    for node in doctree.findall(nodes.raw):
+        for name in re.findall(r'<a id="([\w-]+)">', node.astext()):
+            slugs[name] = (node.line, name, name)
+
+
+def search_without_fetch(app, pagename, templatename, context, doctree):
+    if pagename == "search":
+        app.add_js_file(
+            None, body="if (location.protocol === 'file:') DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;"
+        )
+
+
+def copy_mathjax(app):
+    target = Path(app.outdir) / "_static" / "mathjax"
+    for name in MATHJAX_FILES:
+        source = mathjax_folder() / name
+        if source.is_dir():
+            shutil.copytree(source, target / name, dirs_exist_ok=True)
+        else:
+            target.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target / name)
+
+
+def finish(app, exception):
+    if exception is None and app.builder.format == "html":
+        copy_mathjax(app)
+    if app._warncount:  # Sphinx has no public name for it
+        (Path(app.doctreedir) / "environment.pickle").unlink(missing_ok=True)
+
+
+def setup(app):
+    app.connect("config-inited", place_cache)
+    app.connect("doctree-read", register_anchors)
+    app.connect("html-page-context", search_without_fetch)
+    app.connect("build-finished", finish)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
