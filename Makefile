@@ -51,7 +51,7 @@ strip: .venv/reader.done
 
 constraints: .venv/made-in
 	$(PIP) uv
-	$(PY) -m uv pip compile --universal --python-version 3.11 --fork-strategy fewest --no-annotate \
+	$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest --no-annotate \
 	  --no-emit-package the-next-word --custom-compile-command "make constraints" \
 	  $(ARGS) requirements-dev.txt --output-file constraints.txt
 
@@ -62,7 +62,7 @@ clean:
 # The stamps: each is newer than the files that say what to install, or its packages are installed again.
 
 .venv/made-in: $(STALE)
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
 	  { echo "$(PYTHON) is missing or older than 3.11: install Python 3.11 or newer, or name one: make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -m venv --clear .venv || \
 	  { echo "$(PYTHON) cannot make a virtual environment: on Debian and Ubuntu, install the package python3-venv" >&2; exit 1; }

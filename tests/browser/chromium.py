@@ -57,15 +57,16 @@ def install_chromium() -> str:
     except ChromiumNotFound:
         if "CHROMIUM" in os.environ:
             raise
+    said = ""
     for how, commands in _installers():
         print(f"No Chromium found: trying {how}", flush=True)
         for command in commands:
-            subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False)
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
         try:
             return find_chromium()
         except ChromiumNotFound:
-            continue
-    raise ChromiumNotFound(ADVICE)
+            said += f"\n{how} said: {(done.stderr or done.stdout).strip()[-400:]}"
+    raise ChromiumNotFound(ADVICE + said)
 
 
 def launch(playwright, **options):
