@@ -59,6 +59,8 @@ clean:
 	rm -rf .venv _build .pytest_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+stale: ;
+
 # The stamps: each is newer than the files that say what to install, or its packages are installed again.
 
 .venv/made-in: $(STALE)
