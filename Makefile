@@ -30,7 +30,7 @@ lab: .venv/reader.done
 	$(PY) -m jupyterlab $(ROOT) notebooks/01_next_word.ipynb $(ARGS)
 
 book: .venv/reader.done
-	$(PY) -m jupyter_book build . -W --keep-going $(ARGS)
+	$(BIN)/jupyter-book build . -W --keep-going $(ARGS)
 	@echo "The book is in $(CURDIR)/_build/html/index.html"
 
 test: .venv/dev.done
