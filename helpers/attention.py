@@ -1,0 +1,137 @@
+"""Attention: each position takes a weighted mean of the values at the positions it may look at.
+
+`attention` is the equation on queries, keys and values; `packed_attention` is the same on one projection that holds
+all three, which is how the transformer calls it (no copies, one product for three). Chapter 5 builds this file.
+Left out: dropout on the weights, relative positions.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from helpers.functional import linear
+from helpers.layers import Linear, Module
+from helpers.tensor import Tensor
+
+
+def causal_mask(T: int, S: int | None = None, dtype=np.float32) -> np.ndarray:
+    """(T, S) of 0 and −inf: query t may look at key s if s ≤ t + (S − T). With S > T the last T queries are meant."""
+    S = T if S is None else S
+    return np.triu(np.full((T, S), -np.inf, dtype=dtype), k=1 + S - T)
+
+
+def attention(q: Tensor, k: Tensor, v: Tensor, mask: np.ndarray | None = None, weights: list | None = None) -> Tensor:
+    """softmax(q kᵀ / √D + mask) v: each row of `q` takes a weighted mean of the rows of `v`.
+
+    q: (B, H, T, D); k, v: (B, H, S, D); mask: broadcasts to (B, H, T, S), 0 where a query may look, −inf where it may not.
+    Returns (B, H, T, D). A list given as `weights` receives the array (B, H, T, S) of weights.
+    Source: Vaswani et al. 2017, eq. 1.
+    """
+    out = np.empty_like(q.data)
+    saved = _attend(q.data, k.data, v.data, mask, out, weights)
+
+    def pullback(g):
+        dq, dk, dv = np.empty_like(q.data), np.empty_like(k.data), np.empty_like(v.data)
+        _attend_back(g, out, saved, dq, dk, dv)
+        return dq, dk, dv
+
+    return Tensor(out, parents=(q, k, v), pullback=pullback)
+
+
+def packed_attention(qkv: Tensor, heads: int, mask: np.ndarray | None, weights: list | None = None, cache=None) -> Tensor:
+    """Self-attention on queries, keys and values side by side: (B, T, 3C) → (B, T, C), with C = heads · D.
+
+    A `KVCache` given as `cache` takes in the new keys and values, and the queries look at all that it holds.
+    """
+    B, T, C3 = qkv.shape
+    C, D = C3 // 3, C3 // 3 // heads
+    q, k, v = qkv.data.reshape(B, T, 3, heads, D).transpose(2, 0, 3, 1, 4)  # three views (B, H, T, D), nothing copied
+    if cache is not None:
+        k, v = cache.extend(k, v)
+    out = np.empty((B, T, heads, D), dtype=qkv.dtype)
+    saved = _attend(q, k, v, mask, out.swapaxes(1, 2), weights)
+
+    def pullback(g):
+        d = np.empty((B, T, 3, heads, D), dtype=g.dtype)
+        _attend_back(g.reshape(out.shape).swapaxes(1, 2), out.swapaxes(1, 2), saved, *d.transpose(2, 0, 3, 1, 4))
+        return (d.reshape(B, T, C3),)
+
+    return Tensor(out.reshape(B, T, C), parents=(qkv,), pullback=pullback)
+
+
+def _attend(q, k, v, mask, out, weights):
+    """The forward step on arrays, into `out`. The division by the softmax's sum waits until after `@ v`: T·D numbers
+    instead of T·T. Returns what the way back needs."""
+    scale = 1 / math.sqrt(q.shape[-1])
+    q = q * scale
+    e = q @ k.swapaxes(-1, -2)  # (B,H,T,D)@(B,H,D,S) → (B,H,T,S)
+    if mask is not None:
+        e += mask
+    e -= e.max(axis=-1, keepdims=True)
+    np.exp(e, out=e)
+    one_over_sum = 1 / e.sum(axis=-1, keepdims=True)
+    np.matmul(e, v, out=out)  # (B,H,T,S)@(B,H,S,D) → (B,H,T,D)
+    out *= one_over_sum
+    if weights is not None:
+        weights.append(e * one_over_sum)
+    return q, k, v, e, one_over_sum, scale
+
+
+def _attend_back(g, out, saved, dq, dk, dv):
+    """The backward step on arrays, into `dq`, `dk`, `dv`. With P = e / sum: dP = g vᵀ, dS = P (dP − Σ g·out)."""
+    q, k, v, e, one_over_sum, scale = saved
+    g = g * one_over_sum
+    np.matmul(e.swapaxes(-1, -2), g, out=dv)
+    ds = g @ v.swapaxes(-1, -2)
+    ds -= np.einsum("...d,...d->...", g, out)[..., None]
+    ds *= e
+    np.matmul(ds, k, out=dq)
+    dq *= scale
+    np.matmul(ds.swapaxes(-1, -2), q, out=dk)
+
+
+class KVCache:
+    """The keys and values of the tokens seen so far, for one layer: (B, H, T, D) each, room for `context` tokens."""
+
+    def __init__(self, context: int):
+        self.context, self.length, self.keys, self.values = context, 0, None, None
+
+    def extend(self, k: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Append new keys and values and return all of them, as views."""
+        B, H, T, D = k.shape
+        if self.keys is None:
+            self.keys, self.values = (np.empty((B, H, self.context, D), dtype=k.dtype) for _ in "kv")
+        end = self.length + T
+        if end > self.context:
+            raise ValueError(f"The cache holds {self.context} tokens; {self.length} are in it and {T} more came.")
+        self.keys[:, :, self.length : end], self.values[:, :, self.length : end] = k, v
+        self.length = end
+        return self.keys[:, :, :end], self.values[:, :, :end]
+
+
+class MultiHeadAttention(Module):
+    """Project to queries, keys and values, attend in `heads` groups of D = C / heads channels, project back.
+
+    Called with x alone, x looks at itself; with `memory` (B, S, C), x asks and the memory answers (cross-attention).
+    """
+
+    def __init__(self, channels: int, heads: int, *, rng: np.random.Generator, out_scale: float = 1.0):
+        if channels % heads:
+            raise ValueError(f"{channels} channels cannot be shared by {heads} heads; choose channels as a multiple of heads.")
+        self.heads = heads
+        self.qkv = Linear(channels, 3 * channels, rng=rng)
+        self.out = Linear(channels, channels, rng=rng, scale=out_scale)
+
+    def __call__(self, x: Tensor, mask=None, *, memory: Tensor | None = None, weights=None, cache=None) -> Tensor:
+        if memory is None:
+            return self.out(packed_attention(self.qkv(x), self.heads, mask, weights, cache))
+        (B, T, C), S, H = x.shape, memory.shape[1], self.heads
+        w, b = self.qkv.weight, self.qkv.bias
+        q = linear(x, w[:, :C], b[:C]).reshape(B, T, H, C // H).swap(1, 2)
+        k, v = (
+            linear(memory, w[:, i * C : (i + 1) * C], b[i * C : (i + 1) * C]).reshape(B, S, H, C // H).swap(1, 2)
+            for i in (1, 2)
+        )
+        return self.out(attention(q, k, v, mask, weights).swap(1, 2).reshape(B, T, C))
