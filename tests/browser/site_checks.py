@@ -1,0 +1,96 @@
+"""What a page of the site must do in a browser. Each check returns its complaints as sentences: none is good."""
+
+import threading
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import urlsplit
+
+ALONE = ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--no-proxy-server"]  # no other host is there
+SETTLED = """async () => {
+    if (window.MathJax?.startup) await MathJax.startup.promise;
+    await document.fonts.ready;
+}"""
+TOO_WIDE = """() => {
+    const wide = document.scrollingElement.scrollWidth - window.innerWidth;
+    const scrolls = e => e && (/auto|scroll|hidden/.test(getComputedStyle(e).overflowX) || scrolls(e.parentElement));
+    const out = [...document.querySelectorAll('article *')].filter(e =>
+        e.getBoundingClientRect().right > window.innerWidth + 1 && !scrolls(e) && !e.closest('mjx-assistive-mml'));
+    return (wide > 0 ? [`the page is ${wide} px too wide`] : [])
+        .concat(out.slice(0, 3).map(e => `<${e.tagName.toLowerCase()} class="${e.className}"> leaves the screen`));
+}"""
+
+
+class Handler(SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        """Keep the tests' output quiet."""
+
+
+@contextmanager
+def served(folder: Path):
+    """Serve `folder` on this machine; gives the address, such as http://127.0.0.1:40123/."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@contextmanager
+def watched(browser, home: str, **options):
+    """A new page, watched while it is used; `home` is the file: or http: address of the site's folder.
+
+    Gives (page, complaints); complaints grows with every request elsewhere, console error, exception and missing file.
+    """
+    context = browser.new_context(**options)
+    page, complaints = context.new_page(), []
+    page.on("request", lambda r: is_ours(r.url, home) or complaints.append(f"asks another host: {r.url}"))
+    page.on("requestfailed", lambda r: is_ours(r.url, home) and complaints.append(f"missing: {r.url} ({r.failure})"))
+    page.on("response", lambda answer: answer.status >= 400 and complaints.append(f"{answer.status}: {answer.url}"))
+    page.on("console", lambda m: m.type in ("error", "warning") and complaints.append(f"console {m.type}: {m.text}"))
+    page.on("pageerror", lambda error: complaints.append(f"exception: {error}"))
+    try:
+        yield page, complaints
+    finally:
+        context.close()
+
+
+def is_ours(url: str, home: str) -> bool:
+    """Whether `url` is below `home` or lies inside the page itself."""
+    return url.startswith(home) or urlsplit(url).scheme in ("data", "blob", "about")
+
+
+def settle(page) -> None:
+    """Wait until mathematics and fonts are there."""
+    page.evaluate(SETTLED)
+
+
+def mathematics(page) -> list[str]:
+    """Complaints about formulas which are not rendered, or which MathJax could not read."""
+    written, rendered = page.locator("article .math").count(), page.locator("article .math mjx-container").count()
+    complaints = [f"{written} formulas, {rendered} rendered"] if rendered < written else []
+    complaints += [f"formula: {text}" for text in page.locator("mjx-merror, [data-mjx-error]").all_inner_texts()]
+    raw = page.evaluate(r"() => document.querySelector('article')?.innerText.match(/\\[()[\]]|\$\$/g) || []")
+    return complaints + [f"raw delimiter {mark}" for mark in raw]
+
+
+def width(page, pixels: int) -> list[str]:
+    """Complaints about what leaves a screen `pixels` wide."""
+    page.set_viewport_size({"width": pixels, "height": 800})
+    return [f"at {pixels} px {complaint}" for complaint in page.evaluate(TOO_WIDE)]
+
+
+def pictures(page) -> list[str]:
+    """Complaints about pictures that say nothing to a reader who cannot see them."""
+    complaints = []
+    for alt in page.eval_on_selector_all("article img", "all => all.map(e => e.alt)"):
+        if len(alt.split()) < 3 or alt.endswith((".png", ".svg", ".jpg")):
+            complaints.append(f"picture with the alt text {alt!r}")
+    count = """all => all.filter(e => ![e, ...e.querySelectorAll('[role=img], svg')].some(
+        x => x.getAttribute('aria-label') || x.querySelector(':scope > title'))).length"""
+    if silent := page.eval_on_selector_all("article .nw-figure", count):
+        complaints.append(f"{silent} figures without a label")
+    return complaints

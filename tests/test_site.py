@@ -1,0 +1,200 @@
+"""The site: opened page by page in a browser, from disk and over http, with every other host out of reach."""
+
+import re
+import shutil
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import nbformat
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+from playwright.sync_api import sync_playwright
+
+from book._ext import bibliography
+from tests.browser import site_checks
+from tests.browser.chromium import launch
+from tests.conftest import ROOT, build
+
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+CHAPTERS = [chapter["file"] for part in TOC["parts"] for chapter in part["chapters"]]
+PAGES = ["index", TOC["root"], *CHAPTERS, "search", "genindex"]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_playwright() as playwright:
+        browser = launch(playwright, args=[*site_checks.ALONE])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module", params=["file", "http"])
+def home(request, site):
+    if request.param == "file":
+        yield site.as_uri() + "/"
+    else:
+        with site_checks.served(site) as address:
+            yield address
+
+
+# Every page
+
+
+@pytest.mark.parametrize("page_name", PAGES)
+def test_page_is_whole(page_name, home, browser):
+    with site_checks.watched(browser, home, viewport={"width": 1280, "height": 800}) as (page, complaints):
+        page.goto(f"{home}{page_name}.html")
+        page.wait_for_selector("main")  # index.html forwards to the cover
+        site_checks.settle(page)
+        complaints += site_checks.mathematics(page) + site_checks.pictures(page)
+        complaints += site_checks.width(page, 1280) + site_checks.width(page, 360)
+        assert not complaints, "\n".join(complaints)
+
+
+def test_dark_mode(home, browser):
+    with site_checks.watched(browser, home) as (page, complaints):
+        page.goto(f"{home}{TOC['root']}.html")
+        shade = {}
+        for _ in range(3):
+            mode = page.evaluate("document.documentElement.dataset.mode")
+            rgb = page.evaluate("getComputedStyle(document.body).backgroundColor")
+            shade[mode] = sum(map(float, re.findall(r"[\d.]+", rgb)[:3])) / (3 * 255)
+            page.locator(".theme-switch-button:visible").first.click()
+        assert shade["light"] > 0.9 and shade["dark"] < 0.15, shade
+        assert not complaints, complaints
+
+
+@pytest.mark.parametrize("word, page_name", [("softmax", "notebooks/03_softmax"), ("perplexity", "book/glossary")])
+def test_search_finds(word, page_name, home, browser):
+    with site_checks.watched(browser, home) as (page, complaints):
+        page.goto(f"{home}{TOC['root']}.html")
+        page.locator(".search-button__button:visible").first.click()
+        page.locator("#pst-search-dialog input[type=search]").fill(word)
+        page.keyboard.press("Enter")
+        page.wait_for_selector(f'#search-results a[href*="{page_name}.html"]')
+        page.wait_for_selector("#search-results .search-summary:has-text('found')")  # it has finished
+        assert not complaints, complaints
+
+
+def test_menu_on_a_phone(home, browser):
+    with site_checks.watched(browser, home, viewport={"width": 360, "height": 740}) as (page, complaints):
+        page.goto(f"{home}{TOC['root']}.html")
+        page.locator(".primary-toggle:visible").first.click()
+        page.locator("#pst-primary-sidebar-modal a:visible", has_text="How to read").click()
+        page.wait_for_url("**/how-to-read.html")
+        assert not complaints, complaints
+
+
+# Links
+
+
+def broken_links(folder: Path) -> list[str]:
+    """Links and sources in the HTML files below `folder` that lead to no file or to no anchor there."""
+    soups = {path: BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser") for path in folder.rglob("*.html")}
+    soups = {path: soup for path, soup in soups.items() if "_static" not in path.parts}
+    anchors = {path: {tag["id"] for tag in soup.find_all(id=True)} for path, soup in soups.items()}
+    broken = []
+    for path, soup in soups.items():
+        for tag in soup.find_all(lambda tag: tag.has_attr("href") or tag.has_attr("src")):
+            address = urlsplit(tag.get("href") or tag.get("src") or "")
+            if address.scheme or address.netloc:
+                continue
+            target = (path.parent / unquote(address.path)).resolve() if address.path else path
+            fragment = unquote(address.fragment)
+            if not target.is_file() or (fragment and target in anchors and fragment not in anchors[target]):
+                broken.append(f"{path.relative_to(folder)}: {address.geturl()}")
+    return broken
+
+
+def test_every_link_leads_somewhere(site):
+    assert not broken_links(site), "\n".join(broken_links(site))
+
+
+# The checks can fail
+
+
+@pytest.mark.parametrize(
+    "html, complaint",
+    [
+        ('<img src="https://example.org/a.png" alt="a bar chart of words">', "asks another host"),
+        ('<script src="//example.org/a.js"></script>', "another host|missing"),
+        ("<script>fetch('https://example.org/data')</script>", "asks another host"),
+        ("<script>console.error('oh')</script>", "console error: oh"),
+        ("<script>nothing()</script>", "exception"),
+        ('<img src="gone.png" alt="a bar chart of words">', "missing|404"),
+        ('<img src="data:," alt="a.png">', "alt text"),
+        ('<figure class="nw-figure"><svg></svg></figure>', "without a label"),
+        ('<span class="math">\\(x\\)</span>', "0 rendered"),
+        ("<mjx-merror>\\frac</mjx-merror>", "formula"),
+        ('<div style="width: 500px">wide</div>', "too wide"),
+    ],
+)
+def test_a_bad_page_is_caught(html, complaint, tmp_path, browser):
+    (tmp_path / "bad.html").write_text(f"<main><article>{html}</article></main>")
+    with site_checks.served(tmp_path) as home, site_checks.watched(browser, home) as (page, complaints):
+        page.goto(home + "bad.html")
+        page.wait_for_load_state("networkidle")
+        complaints += site_checks.mathematics(page) + site_checks.pictures(page) + site_checks.width(page, 360)
+        assert re.search(complaint, "\n".join(complaints)), complaints
+
+
+def test_a_broken_link_is_caught(tmp_path):
+    (tmp_path / "a.html").write_text('<a href="b.html#there">1</a> <a href="b.html#gone">2</a> <img src="gone.png">')
+    (tmp_path / "b.html").write_text('<h1 id="there">b</h1>')
+    assert broken_links(tmp_path) == ["a.html: b.html#gone", "a.html: gone.png"]
+
+
+# How it is built: tiny books with the real configuration
+
+
+def tiny_book(tree: Path, *cells: str, text: str = "Text.") -> Path:
+    """A book of one notebook in `tree`, with this book's configuration and extension."""
+    shutil.copy2(ROOT / "_config.yml", tree)
+    shutil.copytree(ROOT / "book" / "_ext", tree / "book" / "_ext")
+    shutil.copytree(ROOT / "book" / "static", tree / "book" / "static")
+    (tree / "helpers").mkdir()
+    (tree / "helpers" / "one.py").write_text("ONE = 1\n")
+    (tree / "_toc.yml").write_text("format: jb-book\nroot: tiny\n")
+    notebook = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
+    notebook.cells = [nbformat.v4.new_markdown_cell(f"# Tiny\n\n{text}"), *map(nbformat.v4.new_code_cell, cells)]
+    nbformat.write(notebook, tree / "tiny.ipynb")
+    return tree
+
+
+def test_a_raising_cell_fails_the_build_each_time(tmp_path):
+    tree = tiny_book(tmp_path, "1 / 0")
+    for _ in range(2):
+        done = build(tree)
+        assert done.returncode and "ZeroDivisionError" in done.stdout, done.stdout
+
+
+def test_a_notebook_runs_again_only_when_it_or_helpers_changed(tmp_path):
+    tree = tiny_book(tmp_path, "print('ran', file=open('runs', 'a'))")
+    for change, runs in [(None, 1), (None, 1), ("helpers/one.py", 2), (None, 2)]:
+        if change:
+            (tree / change).write_text("ONE = 1.0\n")
+        done = build(tree)
+        assert not done.returncode, done.stdout
+        assert len((tree / "runs").read_text().splitlines()) == runs
+
+
+def test_links_to_html_anchors_are_checked(tmp_path):
+    done = build(tiny_book(tmp_path, text='<a id="there"></a>Here. [yes](tiny.ipynb#there) [no](tiny.ipynb#gone)'))
+    assert done.returncode and "'gone'" in done.stdout and "'there'" not in done.stdout, done.stdout
+
+
+# Glossary and bibliography
+
+
+def test_bibliography_page_is_made_from_references():
+    made = bibliography.page()
+    assert (ROOT / "book" / "bibliography.md").read_text(encoding="utf-8") == made, "python book/_ext/bibliography.py"
+    assert 'id="vaswani2017"' in made and "{" not in made and "\\" not in made
+
+
+def test_glossary_is_sorted_and_whole():
+    text = (ROOT / "book" / "glossary.md").read_text(encoding="utf-8")
+    terms, *definitions = re.findall(r"^## (.+)$", text, re.M), *re.split(r"^## .+$", text, flags=re.M)[1:]
+    assert len(terms) >= 40 and terms == sorted(terms, key=str.casefold) and len(set(terms)) == len(terms)
+    assert all(20 < len(definition.strip()) < 500 for definition in definitions)
