@@ -117,7 +117,10 @@ SLIPS = {  # in the package's files
     "**Shepard**": "**Shepherd**",
     "Senators, & C ": "\n**Senators**\n",
 }
-STRAY = r"^(?:(?:THE )?SONG|DUMB SHOW|EPILOGUE|SPOKEN BY PROSPERO|CYMBELINE)\.?\s*$|^\*\*Scene III\*\*\s*.*$|^\d+\\\.(?:.+\n)+"
+STRAY = (  # lines that are no speech and not marked as directions
+    r"^(?:(?:THE |ARIEL'S )?song|dumb show|epilogue|spoken by Prospero|Cymbeline)\.?\s*$"
+    r"|^SCENE [IVX]+:.*$|^\*\*Scene III\*\*\s*.*$|^\d+\\\.(?:.+\n)+"
+)
 HALF_LINE = r"\n\n\*\*(As long as you or I|Here stand I|This way will I)\*\*\s*"  # marked as speakers
 SPLIT_NAME = r"^(BISHOP|CARDINAL|COUNTESS|RICHARD|LADY|Ghosts?|Varro's)\s*\n+\*\*(?!Ghost)"  # a name on two lines
 DIRECTION = r"_?\\?\[[^\]_]*\]_?|_[^_]*_|\*[^*]*\*"  # [Aside], _Exit_, and in one play *Exit*
@@ -145,7 +148,7 @@ def _plain(markdown: str) -> str:
     for slip, right in SLIPS.items():
         markdown = markdown.replace(slip, right)
     markdown = re.sub(r"& [cC]\b", "&c", markdown)
-    markdown = re.sub(STRAY, "", markdown, flags=re.MULTILINE)
+    markdown = re.sub(STRAY, "", markdown, flags=re.MULTILINE | re.IGNORECASE)
     markdown = re.sub(HALF_LINE, r"\n\1 ", markdown)
     markdown = re.sub(SPLIT_NAME, r"**\1 ", markdown, flags=re.MULTILINE)
     pieces = re.split(r"^(#.*|\*\*.+\*\*) *$", "#\n" + markdown, flags=re.MULTILINE)[1:]
