@@ -37,7 +37,7 @@ def cross_entropy(logits: Tensor, targets: np.ndarray, ignore: int | None = None
     """
     V = logits.shape[-1]
     z, y = logits.data.reshape(-1, V), np.asarray(targets).reshape(-1)
-    if len(z) != len(y):
+    if np.shape(targets) != logits.shape[:-1]:
         raise ValueError(f"Logits of shape {logits.shape} need targets of shape {logits.shape[:-1]}; got {np.shape(targets)}.")
     counted = slice(None) if ignore is None else np.flatnonzero(y != ignore)
     rows, y = np.arange(len(y))[counted], y[counted]
@@ -128,7 +128,7 @@ def gelu(x: Tensor) -> Tensor:
     """
     a = x.data
     square = a * a
-    t = square * 0.044715
+    t = np.asarray(square * 0.044715)
     t += 1
     t *= a
     t *= SQRT_2_OVER_PI

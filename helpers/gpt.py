@@ -104,17 +104,17 @@ class GPT(Module):
             raise ValueError("The prompt is empty; a model needs at least one token to continue from.")
         if min(ids) < 0 or max(ids) >= self.config.vocab_size:
             raise ValueError(f"Token ids run from 0 to {self.config.vocab_size - 1}; the prompt has {min(ids)} to {max(ids)}.")
-        context, seen = self.config.context, max(0, len(ids) - self.config.context)
+        context, begin = self.config.context, max(0, len(ids) - self.config.context)  # it reads ids[begin:]
         caches = [KVCache(context) for _ in self.blocks]
         with no_grad():
             for _ in range(steps):
-                full = caches[0].length + len(ids) - seen > context
+                full = len(ids) - begin > context
+                if full:
+                    begin = len(ids) - max(1, context // 2)
                 if full or not use_cache:
                     caches = [KVCache(context) for _ in self.blocks]
-                    seen = len(ids) - context // 2 if full else max(0, len(ids) - context)
-                new = np.array(ids[seen:])[None]
+                new = np.array(ids[begin + caches[0].length :])[None]
                 logits = self(new, caches=caches).data[0, -1]
-                seen = len(ids)
                 ids.append(int(choose(logits, ids)))
                 if ids[-1] == stop:
                     break

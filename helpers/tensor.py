@@ -46,9 +46,9 @@ class Tensor:
             self.parents, self.pullback = (), None
             return
         self.data = data
-        first = next(p for p in parents if isinstance(p, Tensor))
-        if data.dtype != first.data.dtype:
-            raise TypeError(f"An operation turned {first.data.dtype} into {data.dtype}; make both tensors of one dtype.")
+        for p in parents:
+            if isinstance(p, Tensor) and p.data.dtype != data.dtype:
+                raise TypeError(f"An operation turned {p.data.dtype} into {data.dtype}; make both tensors of one dtype.")
         self.parents, self.pullback = (parents, pullback) if _tracking.get() else ((), None)
 
     # what it looks like
@@ -80,7 +80,7 @@ class Tensor:
     def __pow__(self, exponent: float):
         if isinstance(exponent, (Tensor, np.ndarray)):
             raise TypeError("The exponent came as an array; `**` takes a plain number, for example `x ** 2`.")
-        a = self.data
+        a, exponent = self.data, float(exponent)  # a NumPy number would promote float32
         return Tensor(a**exponent, parents=(self,), pullback=lambda g: (g * (exponent * a ** (exponent - 1)),))
 
     def __neg__(self):
@@ -128,7 +128,8 @@ class Tensor:
     def __getitem__(self, index):
         """NumPy indexing. An index array may name a place twice: the gradients that come back to it add up."""
         a = self.data
-        gathers = any(isinstance(i, (list, np.ndarray)) for i in (index if isinstance(index, tuple) else (index,)))
+        basic = (int, np.integer, slice, type(None), type(Ellipsis))
+        gathers = not all(isinstance(i, basic) for i in (index if isinstance(index, tuple) else (index,)))
 
         def pullback(g):
             out = np.zeros_like(a)
@@ -201,7 +202,7 @@ class Tensor:
         for node in reversed(_parents_first(self)):
             g = arrived.pop(id(node))
             if node.pullback is None:
-                node.grad = g.copy() if node.grad is None else np.add(node.grad, g, out=node.grad)
+                node.grad = np.array(g) if node.grad is None else np.add(node.grad, g, out=node.grad)
                 continue
             for parent, part in zip(node.parents, node.pullback(g), strict=True):
                 if isinstance(parent, Tensor):

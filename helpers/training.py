@@ -116,7 +116,7 @@ def train(
     warmup: int = 100,
     weight_decay: float = 0.01,
     clip: float = 1.0,
-    threads: int = 1,
+    threads: int = 2,
     evaluate: Callable[[], float] | None = None,
     evaluate_every: int = 0,
     snapshot: Callable[[], Any] | None = None,
@@ -178,7 +178,8 @@ def _sharded_gradients(model, twins, batch, pool) -> float:
     shares = [len(shard[0]) / len(batch[0]) for shard in shards]
     for twin, share in zip(twins, shares, strict=True):
         for mine, its in zip(model.parameters(), twin.parameters(), strict=True):
-            mine.grad += share * its.grad
+            if its.grad is not None:  # a parameter that the loss does not use has none
+                mine.grad += share * its.grad
             its.grad = None
     return sum(share * loss for share, loss in zip(shares, losses, strict=True))
 
