@@ -118,8 +118,8 @@ SLIPS = {  # in the package's files
     "Senators, & C ": "\n**Senators**\n",
 }
 STRAY = (  # lines that are no speech and not marked as directions
-    r"^(?:(?:THE |ARIEL'S )?song|dumb show|epilogue|spoken by Prospero|Cymbeline)\.?\s*$"
-    r"|^SCENE [IVX]+:.*$|^\*\*Scene III\*\*\s*.*$|^\d+\\\.(?:.+\n)+"
+    r"^(?:(?:the |Ariel's )?song|dumb show|epilogue|spoken by Prospero|Enter Flaminius)\.?\s*$"
+    r"|^(?:Love's Labours Lost|Cymbeline)\s*$|^SCENE [IVX]+:.*$|^\*\*Scene III\*\*\s*.*$|^\d+\\\.(?:.+\n)+"
 )
 HALF_LINE = r"\n\n\*\*(As long as you or I|Here stand I|This way will I)\*\*\s*"  # marked as speakers
 SPLIT_NAME = r"^(BISHOP|CARDINAL|COUNTESS|RICHARD|LADY|Ghosts?|Varro's)\s*\n+\*\*(?!Ghost)"  # a name on two lines
