@@ -66,7 +66,7 @@ class WordTokenizer:
         self, text: str | Iterable[str], size: int | None = None, specials: Sequence[str] = ("<end>", "<unk>")
     ):
         if size is not None and size <= len(specials):
-            raise ValueError(f"A size of {size} came; with {len(specials)} specials it is at least {len(specials) + 1}.")
+            raise ValueError(f"size = {size} came; with {len(specials)} specials it is at least {len(specials) + 1}.")
         self._set_up([], specials)
         counts = Counter(word for part in ([text] if isinstance(text, str) else text) for word in self._split(part))
         words = sorted(counts.keys() - set(specials), key=lambda word: (-counts[word], word))
@@ -257,7 +257,7 @@ def tokenizer_from_dict(saved: dict) -> CharTokenizer | WordTokenizer | BytePair
     try:
         return kinds[kind].from_dict(saved)
     except (KeyError, TypeError) as error:
-        raise ValueError(f"The saved tokenizer ({kind}) is damaged: {error!r}; save it again with to_dict().") from error
+        raise ValueError(f"This saved tokenizer is damaged ({error!r}); save it again with to_dict().") from error
 
 
 def visible(token: str) -> str:

@@ -1,0 +1,250 @@
+"""Sampling: from logits to the next token. Arrays in, arrays out; V is the size of the vocabulary.
+
+The widgets compute the same formulas in JavaScript, and a test compares the two, so they are kept plain. Chapter 8
+builds this file. Left out: typical sampling, Mirostat, contrastive search, speculative decoding.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+CROSSED = 1e-12  # a sum such as 0.3 + 0.3 + 0.3 counts as 0.9, although floating point makes it a little less
+
+
+def softmax(logits, temperature: float = 1.0) -> np.ndarray:
+    """exp(z / temperature) / Σ exp(z / temperature) along the last axis: (…, V) → (…, V).
+
+    Temperature 0 puts everything on the largest logit, the first among equals. A logit of −inf gets probability 0.
+    """
+    z = _checked_logits(logits)
+    _checked_temperature(temperature)
+    if temperature == 0:
+        p = np.zeros_like(z)
+        np.put_along_axis(p, z.argmax(axis=-1)[..., None], 1.0, axis=-1)
+        return p
+    with np.errstate(over="ignore"):  # a tiny temperature sends all but the largest to −inf, which is right
+        z = np.exp((z - z.max(axis=-1, keepdims=True)) / temperature)
+    return z / z.sum(axis=-1, keepdims=True)
+
+
+# What a filter removes gets probability 0; the rest is scaled so that it sums to 1 again. (V,) → (V,)
+
+
+def top_k_filter(p, k: int) -> np.ndarray:
+    """Keep the k most probable tokens; among equals, those that come first. Source: Fan, Lewis and Dauphin 2018."""
+    p = _checked_probabilities(p)
+    _checked_k(k)
+    if k > len(p):
+        raise ValueError(f"top_k = {k} came, but there are only {len(p)} tokens; choose at most {len(p)}.")
+    return _keep(p, _ranking(p)[:k])
+
+
+def top_p_filter(p, top_p: float) -> np.ndarray:
+    """Keep the most probable tokens until they sum to top_p, the one that crosses it included; at least one.
+
+    Among equals, those that come first. Source: Holtzman et al. 2020 (nucleus sampling).
+    """
+    p = _checked_probabilities(p)
+    _checked_share("top_p", top_p)
+    if top_p == 1:
+        return p / p.sum()
+    order = _ranking(p)
+    before = np.cumsum(p[order]) - p[order]  # the sum of all that are more probable
+    before[0] = 0
+    return _keep(p, order[(before < top_p - CROSSED) | (np.arange(len(p)) == 0)])
+
+
+def min_p_filter(p, min_p: float) -> np.ndarray:
+    """Keep the tokens at least min_p times as probable as the most probable one. Source: Nguyen et al. 2025."""
+    p = _checked_probabilities(p)
+    _checked_share("min_p", min_p)
+    return _keep(p, np.flatnonzero(p >= min_p * p.max()))
+
+
+def repetition_penalty(logits, previous_ids, penalty: float) -> np.ndarray:
+    """Logits (V,) with those of tokens that already occurred made smaller: divided if positive, else multiplied.
+
+    A penalty of 1 changes nothing. Source: Keskar et al. 2019 (CTRL), section 4.1, in the form that is common today.
+    """
+    _checked_penalty(penalty)
+    z = _checked_logits(logits).copy()
+    seen = sorted({int(i) for i in previous_ids})
+    if seen and not 0 <= seen[0] <= seen[-1] < len(z):
+        raise ValueError(f"Ids from {seen[0]} to {seen[-1]} came with {len(z)} logits; ids run from 0 to {len(z) - 1}.")
+    z[seen] = np.where(z[seen] > 0, z[seen] / penalty, z[seen] * penalty)
+    return z
+
+
+def next_distribution(
+    logits, *, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None, min_p: float | None = None
+) -> np.ndarray:
+    """Logits (V,) → the probabilities to draw from (V,): temperature, then top-k, top-p and min-p, in this order."""
+    p = softmax(logits, temperature)
+    if top_k is not None:
+        p = top_k_filter(p, top_k)
+    if top_p is not None:
+        p = top_p_filter(p, top_p)
+    if min_p is not None:
+        p = min_p_filter(p, min_p)
+    return p
+
+
+def sample(p, *, rng: np.random.Generator) -> int:
+    """One token drawn from probabilities (V,), with one uniform number: the first whose cumulative sum exceeds it."""
+    return int(samples(p, 1, rng=rng)[0])
+
+
+def samples(p, n: int, *, rng: np.random.Generator) -> np.ndarray:
+    """n tokens drawn independently from probabilities (V,): integers (n,). None has probability 0."""
+    cumulative = np.cumsum(_checked_probabilities(p))
+    return np.searchsorted(cumulative, rng.random(n) * cumulative[-1], side="right")
+
+
+def entropy(p) -> np.ndarray | float:
+    """−Σ p ln p along the last axis, in nats: (…, V) → (…). 0 when one token is certain, ln V when all are equal."""
+    p = np.asarray(p, dtype=np.float64)
+    return -(p * np.log(np.where(p > 0, p, 1))).sum(axis=-1) + 0.0
+
+
+def perplexity(p) -> np.ndarray | float:
+    """exp(entropy): as uncertain as a fair choice among this many tokens."""
+    return np.exp(entropy(p))
+
+
+# How to choose, for `GPT.generate`
+
+
+def greedy(logits, ids) -> int:
+    """The token with the largest of the logits (V,), the first among equals; `ids`, what came before, does not matter."""
+    return int(_checked_logits(logits).argmax())
+
+
+def chooser(
+    *,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    min_p: float | None = None,
+    penalty: float = 1.0,
+    window: int | None = None,
+    rng: np.random.Generator | None = None,
+) -> Callable[[np.ndarray, Sequence[int]], int]:
+    """A function (logits (V,), ids so far) → next id that draws from `next_distribution`.
+
+    penalty: the `repetition_penalty` for tokens among the last `window` ids, or among all of them.
+    rng: the random generator; only temperature 0 needs none.
+    """
+    _checked_temperature(temperature)
+    _checked_penalty(penalty)
+    if top_k is not None:
+        _checked_k(top_k)
+    for name, value in (("top_p", top_p), ("min_p", min_p)):
+        if value is not None:
+            _checked_share(name, value)
+    if window is not None and window < 1:
+        raise ValueError(f"window = {window} came; it is a number of tokens of at least 1, or None for all of them.")
+    if rng is None and temperature != 0:
+        raise ValueError("Drawing needs randomness: give a generator, rng=np.random.default_rng(1), or temperature=0.")
+
+    def choose(logits, ids) -> int:
+        recent = ids if window is None else ids[-window:]
+        z = logits if penalty == 1 else repetition_penalty(logits, recent, penalty)
+        p = next_distribution(z, temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p)
+        return int(p.argmax()) if temperature == 0 else sample(p, rng=rng)
+
+    return choose
+
+
+def beam_search(
+    next_log_probs: Callable[[list[list[int]]], np.ndarray],
+    prompt: Sequence[int],
+    *,
+    width: int,
+    steps: int,
+    end: int | None = None,
+    length_penalty: float = 0.0,
+) -> list[tuple[list[int], float]]:
+    """Up to `width` continuations of a prompt with their scores, best first; each is prompt and continuation.
+
+    next_log_probs: n lists of ids → the log-probabilities of what comes next, (n, V). A continuation that reaches the
+    token `end` is finished and keeps its score, the sum of its log-probabilities divided by its length (without the
+    prompt) to the power `length_penalty`. With `width` 1 this is greedy. Source: Sutskever, Vinyals and Le 2014.
+    """
+    for name, value in (("width", width), ("steps", steps)):
+        if value < 1:
+            raise ValueError(f"{name} = {value} came; beam search needs a whole number of at least 1.")
+    start = [int(i) for i in prompt]
+    beams = [(0.0, 0.0, start, False)]  # (score, sum of log-probabilities, ids, finished)
+    for length in range(1, steps + 1):
+        live = [beam for beam in beams if not beam[3]]
+        if not live:
+            break
+        log_p = np.asarray(next_log_probs([ids for _, _, ids, _ in live]), dtype=np.float64)
+        if log_p.ndim != 2 or len(log_p) != len(live) or np.isnan(log_p).any() or log_p.max() > 1e-6:
+            raise ValueError(
+                f"next_log_probs gave shape {log_p.shape} for {len(live)} lists of ids; it must give one row of "
+                "log-probabilities, numbers of at most 0, for each list."
+            )
+        beams = [beam for beam in beams if beam[3]]
+        for (_, total, ids, _), row in zip(live, log_p):
+            for token in _ranking(row)[:width]:
+                if row[token] > -np.inf:
+                    new = total + float(row[token])
+                    beams.append((new / length**length_penalty, new, [*ids, int(token)], token == end))
+        beams = sorted(beams, key=lambda beam: -beam[0])[:width]
+    return [(ids, score) for score, _, ids, _ in beams]
+
+
+def _ranking(values: np.ndarray) -> np.ndarray:
+    """Token ids from the largest value to the smallest, equal ones in their own order."""
+    return np.argsort(-values, kind="stable")
+
+
+def _keep(p: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    kept = np.zeros_like(p)
+    kept[ids] = p[ids]
+    return kept / kept.sum()
+
+
+def _checked_logits(logits) -> np.ndarray:
+    z = np.asarray(logits, dtype=np.float64)
+    if z.ndim == 0 or z.size == 0:
+        raise ValueError(f"Logits of shape {z.shape} came; there must be one number for each token.")
+    if np.isnan(z).any() or (z == np.inf).any():
+        raise ValueError("Some logits are NaN or +inf; they must be numbers or −inf. Look at the model that made them.")
+    if (z.max(axis=-1) == -np.inf).any():
+        raise ValueError("All logits are −inf, so no token is possible; leave at least one finite.")
+    return z
+
+
+def _checked_probabilities(p) -> np.ndarray:
+    p = np.asarray(p, dtype=np.float64)
+    if p.ndim != 1 or p.size == 0 or not (p >= 0).all() or not abs(p.sum() - 1) < 1e-3:
+        raise ValueError(
+            f"Probabilities of shape {p.shape} with the sum {p.sum():.4g} came; they must be one row of numbers that are "
+            "not negative and sum to 1. From logits, `softmax` makes them."
+        )
+    return p
+
+
+def _checked_temperature(temperature: float) -> None:
+    if not 0 <= temperature < math.inf:
+        raise ValueError(f"temperature = {temperature} came; it must be a number of at least 0, and 1 changes nothing.")
+
+
+def _checked_k(k: int) -> None:
+    if not isinstance(k, int | np.integer) or k < 1:
+        raise ValueError(f"top_k = {k} came; it must be a whole number of at least 1.")
+
+
+def _checked_share(name: str, value: float) -> None:
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} = {value} came; it must be a number from 0 to 1.")
+
+
+def _checked_penalty(penalty: float) -> None:
+    if not 0 < penalty < math.inf:
+        raise ValueError(f"penalty = {penalty} came; it must be above 0: 1 changes nothing, 1.2 avoids repetition.")
