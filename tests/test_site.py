@@ -18,7 +18,7 @@ from tests.conftest import ROOT, build
 
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
 CHAPTERS = [chapter["file"] for part in TOC["parts"] for chapter in part["chapters"]]
-PAGES = ["index", TOC["root"], *CHAPTERS, "search", "genindex"]
+PAGES = ["index", TOC["root"], *CHAPTERS, "search"]
 
 
 @pytest.fixture(scope="module")
