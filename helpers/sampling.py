@@ -79,7 +79,12 @@ def repetition_penalty(logits, previous_ids, penalty: float) -> np.ndarray:
 
 
 def next_distribution(
-    logits, *, temperature: float = 1.0, top_k: int | None = None, top_p: float | None = None, min_p: float | None = None
+    logits,
+    *,
+    temperature: float = 1.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    min_p: float | None = None,
 ) -> np.ndarray:
     """Logits (V,) → the probabilities to draw from (V,): temperature, then top-k, top-p and min-p, in this order."""
     p = softmax(logits, temperature)
@@ -118,7 +123,7 @@ def perplexity(p) -> np.ndarray | float:
 
 
 def greedy(logits, ids) -> int:
-    """The token with the largest of the logits (V,), the first among equals; `ids`, what came before, does not matter."""
+    """The token with the largest of the logits (V,), the first among equals, whatever the `ids` before it are."""
     return int(_checked_logits(logits).argmax())
 
 
@@ -224,8 +229,8 @@ def _checked_probabilities(p) -> np.ndarray:
     p = np.asarray(p, dtype=np.float64)
     if p.ndim != 1 or p.size == 0 or not (p >= 0).all() or not abs(p.sum() - 1) < 1e-3:
         raise ValueError(
-            f"Probabilities of shape {p.shape} with the sum {p.sum():.4g} came; they must be one row of numbers that are "
-            "not negative and sum to 1. From logits, `softmax` makes them."
+            f"Probabilities of shape {p.shape} with the sum {p.sum():.4g} came; they must be one row of numbers that "
+            "are not negative and sum to 1. From logits, `softmax` makes them."
         )
     return p
 

@@ -1,0 +1,46 @@
+"""Models that come with the book: small GPTs in helpers/shipped, trained by `make models`, and yours."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from helpers.checkpoints import CheckpointError, read, restore
+from helpers.gpt import GPT, GPTConfig
+from helpers.tokenizers import tokenizer_from_dict
+
+SHIPPED = Path(__file__).parent / "shipped"
+
+
+def shipped() -> list[str]:
+    """The names that `load_gpt` knows."""
+    return sorted(path.stem for path in SHIPPED.glob("*.safetensors"))
+
+
+def load_gpt(path_or_name: str | os.PathLike):
+    """(model, tokenizer) from a model that comes with the book, such as "shakespeare", or from a file of yours.
+
+    The tokenizer is None if the file has none. Raises CheckpointError if there is no such model or it is damaged.
+    """
+    name, path = str(path_or_name), Path(path_or_name)
+    if name in shipped():
+        path = SHIPPED / f"{name}.safetensors"
+    elif not path.suffix and not path.exists():
+        known = ", ".join(shipped()) or "none yet: `make models` trains them"
+        raise CheckpointError(f"No model is called {name!r}; choose one of these ({known}), or give the path of a file.")
+    checkpoint = read(path)
+    if checkpoint.kind != "GPT":
+        raise CheckpointError(f"The file {path} holds a {checkpoint.kind}; load_gpt reads a GPT. Try `checkpoints.read`.")
+    try:
+        config = GPTConfig(**checkpoint.config)
+        tokenizer = checkpoint.tokenizer and tokenizer_from_dict(checkpoint.tokenizer)
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(f"The checkpoint {path} is damaged ({error}); copy it again, or train it again.") from error
+    if tokenizer and tokenizer.vocab_size != config.vocab_size:
+        raise CheckpointError(
+            f"The checkpoint {path} has a model with {config.vocab_size} tokens and a tokenizer with "
+            f"{tokenizer.vocab_size}; they must be equal. Save the model with the tokenizer it was trained with."
+        )
+    return restore(GPT(config, rng=np.random.default_rng(0)), checkpoint), tokenizer
