@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import mutually_broadcastable_shapes
 
 from helpers.tensor import Tensor, concatenate, no_grad
-from tests.gradcheck import TOLERANCE, gradcheck, worst_error
+from tests.gradcheck import TOLERANCE, gradcheck
 
 rng = np.random.default_rng(1)
 
@@ -96,8 +96,8 @@ OPERATIONS = [
     ("relu", lambda x: x.relu(), lambda x: np.where(x > 0, x, 0), [real(2, 3)]),
     ("masked_fill", lambda x: x.masked_fill(HIDDEN, -9), lambda x: np.where(HIDDEN, -9, x), [real(2, 3)]),
     ("masked_fill, broadcast", lambda x: x.masked_fill(HIDDEN, 0), lambda x: np.where(HIDDEN, 0, x), [real(4, 2, 3)]),
-    ("concatenate", lambda *x: concatenate([*x]), lambda *x: np.concatenate(x), [real(1, 2), real(3, 2)]),
-    ("concatenate, last axis", lambda *x: concatenate([*x], -1), lambda *x: np.concatenate(x, -1), [real(2, 2), real(2, 1)]),
+    ("concatenate", lambda *x: concatenate(x), lambda *x: np.concatenate(x), [real(1, 2), real(3, 2)]),
+    ("concatenate, axis", lambda *x: concatenate(x, -1), lambda *x: np.concatenate(x, -1), [real(2, 2), real(2, 1)]),
     ("concatenate, twice the same", lambda x: concatenate([x, x]), lambda x: np.concatenate([x, x]), [real(2, 2)]),
 ]  # fmt: skip
 
@@ -281,9 +281,9 @@ def test_a_graph_is_freed_without_the_garbage_collector():
     gc.collect()
     gc.disable()
     try:
-        h = x @ w
-        arrays = [h]
-        for step in (Tensor.tanh, Tensor.exp, Tensor.sigmoid, Tensor.relu, lambda t: t**2, lambda t: t[1:], lambda t: t / 3):
+        steps = [Tensor.tanh, Tensor.exp, Tensor.sigmoid, Tensor.relu, lambda t: t**2, lambda t: t[1:], lambda t: t / 3]
+        arrays = [x @ w]
+        for step in steps:
             arrays.append(step(arrays[-1]))
         arrays.append(concatenate([arrays[-1], arrays[-1].swap(0, 1).reshape(3, 4)]).masked_fill(real(4) > 0, 0))
         arrays.append(arrays[-1].max(axis=1, keepdims=True))
@@ -291,7 +291,7 @@ def test_a_graph_is_freed_without_the_garbage_collector():
         loss.backward()
         held = [weakref.ref(tensor.data) for tensor in arrays]
         assert all(ref() is not None for ref in held)
-        del h, arrays, loss
+        del arrays, loss
         assert [ref() for ref in held] == [None] * len(held)
     finally:
         gc.enable()
@@ -310,7 +310,7 @@ ANY_SHAPE = [
 ]  # fmt: skip
 TWO_AXES = [
     lambda x: np.ones(3) + x, lambda x: x - np.ones(3), lambda x: np.ones(3) - x, lambda x: np.ones(3) / x,
-    lambda x: [1, 2, 3] * x, lambda x: x @ np.ones((3, 2)), lambda x: np.ones((2, 2)) @ x, lambda x: x[np.array([0, 0])],
+    lambda x: [1, 2, 3] * x, lambda x: x @ np.ones((3, 2)), lambda x: np.ones((2, 2)) @ x, lambda x: x[[0, 0]],
     lambda x: x.masked_fill(np.ones((2, 3)) > 0, np.float64(1)), lambda x: concatenate([x, x]), lambda x: x.mean(0),
 ]  # fmt: skip
 
