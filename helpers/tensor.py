@@ -80,7 +80,9 @@ class Tensor:
     def __pow__(self, exponent: float):
         if isinstance(exponent, (Tensor, np.ndarray)):
             raise TypeError("The exponent came as an array; `**` takes a plain number, for example `x ** 2`.")
-        a, exponent = self.data, float(exponent)  # a NumPy number would promote float32
+        if isinstance(exponent, np.generic):
+            exponent = exponent.item()  # a NumPy number would promote float32
+        a = self.data
         return Tensor(a**exponent, parents=(self,), pullback=lambda g: (g * (exponent * a ** (exponent - 1)),))
 
     def __neg__(self):
