@@ -52,7 +52,24 @@ FUSED = [
 @pytest.mark.parametrize(("fused", "primitive", "inputs"), [pytest.param(*row[1:], id=row[0]) for row in FUSED])
 def test_operation(fused, primitive, inputs):
     assert gradcheck(fused, *inputs) <= TOLERANCE
+    assert_equal_functions(fused, primitive, inputs)
 
+
+HEADS_MASK = np.where(rng.random((H, 60, 60)) < 0.3, -np.inf, 0)
+HEADS_MASK[:, range(60), range(60)] = 0
+LONG_PADDING = np.where(np.arange(60) < np.arange(50, 57)[:, None], 0, -np.inf)[:, None, None]
+
+
+@pytest.mark.parametrize("mask", [None, causal_mask(60), causal_mask(60)[None, None], HEADS_MASK, LONG_PADDING])
+def test_more_sequences_than_are_worked_on_at_once(mask):
+    inputs = [real(7, H, 60, D) for _ in "qkv"]
+    assert_equal_functions(lambda *x: attention(*x, mask), lambda *x: by_primitives(*x, mask), inputs)
+    inputs = [real(7, 60, 3 * C)]
+    assert_equal_functions(lambda x: packed_attention(x, H, mask), lambda x: packed_by_primitives(x, mask), inputs)
+
+
+def assert_equal_functions(fused, primitive, inputs):
+    """The same value and the same gradients, of a loss that weighs every element in its own way."""
     values, gradients = [], []
     for function in (fused, primitive):
         leaves = [Tensor(x, dtype=np.float64) for x in inputs]
@@ -153,5 +170,5 @@ def test_x_as_its_own_memory_is_self_attention(layer):
 
 
 def test_heads_must_share_the_channels():
-    with pytest.raises(ValueError, match="10 channels cannot be shared by 4 heads; choose channels as a multiple"):
+    with pytest.raises(ValueError, match="10 channels cannot be shared by 4 heads; choose a multiple of heads"):
         MultiHeadAttention(10, 4, rng=rng)

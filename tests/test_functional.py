@@ -72,7 +72,11 @@ FUSED = [
 @pytest.mark.parametrize(("fused", "primitive", "inputs"), [pytest.param(*row[1:], id=row[0]) for row in FUSED])
 def test_operation(fused, primitive, inputs):
     assert gradcheck(fused, *inputs) <= TOLERANCE
+    assert_equal_functions(fused, primitive, inputs)
 
+
+def assert_equal_functions(fused, primitive, inputs):
+    """The same value and the same gradients, of a loss that weighs every element in its own way."""
     values, gradients = [], []
     for function in (fused, primitive):
         leaves = [Tensor(x, dtype=np.float64) for x in inputs]
@@ -98,6 +102,22 @@ def test_inputs_are_left_alone_and_float32_stays(fused, primitive, inputs):
     for leaf, before in zip(leaves, kept, strict=True):
         np.testing.assert_array_equal(leaf.data, before)
         assert leaf.grad.dtype == np.float32
+
+
+LARGE = [real(40, 1000), real(1000), real(1000)]  # more than is worked on at once
+
+
+@pytest.mark.parametrize(
+    ("fused", "primitive", "inputs"),
+    [
+        (gelu, primitive_gelu, LARGE[:1]),
+        (layer_norm, primitive_layer_norm, LARGE),
+        (softmax, primitive_softmax, LARGE[:1]),
+        (lambda x: cross_entropy(x, np.arange(40)), lambda x: primitive_cross_entropy(x, np.arange(40)), LARGE[:1]),
+    ],
+)
+def test_large_arrays(fused, primitive, inputs):
+    assert_equal_functions(fused, primitive, inputs)
 
 
 def test_the_gradient_of_cross_entropy_is_p_minus_y():

@@ -344,7 +344,7 @@ X, MIXED = Tensor(np.ones((2, 3))), Tensor(np.ones((2, 3)), dtype=np.float64)
     [
         (lambda: X @ X, ValueError, r"\(2, 3\) and \(2, 3\): both need two axes or more"),
         (lambda: X @ Tensor([1.0, 2.0, 3.0]), ValueError, r"\(2, 3\) and \(3,\): both need two axes"),
-        (lambda: X.backward(), ValueError, r"single number; this tensor has shape \(2, 3\): sum it first"),
+        (lambda: X.backward(), ValueError, r"single number; this one has shape \(2, 3\): sum it first"),
         (lambda: X**X, TypeError, "plain number, for example"),
         (lambda: X ** np.ones(3), TypeError, "plain number, for example"),
         (lambda: X + MIXED, TypeError, "float32.*float64.*one dtype"),

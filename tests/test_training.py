@@ -54,6 +54,16 @@ def test_adamw_equals_the_textbook(options):
             np.testing.assert_allclose(p.data, e, rtol=1e-12, atol=1e-14)
 
 
+def test_a_large_model_moves_everywhere():
+    """Every number once, and only once, where there are more than are worked on at a time."""
+    layer = Linear(300, 301, rng=np.random.default_rng(0))
+    optimizer = AdamW(layer, lr=0.5, weight_decay=0)
+    before = optimizer.data.copy()
+    optimizer.grad[:] = np.random.default_rng(1).choice([-3, 3], layer.parameter_count())
+    optimizer.step()
+    np.testing.assert_allclose(optimizer.data - before, -0.5 * np.sign(optimizer.grad), rtol=1e-5)
+
+
 def test_weight_decay_skips_biases_and_norms():
     model = gpt()
     for p in model.parameters():
@@ -239,7 +249,7 @@ class Breaks(Module):
 def test_a_loss_that_is_no_number_stops_with_a_sentence():
     model = Breaks()
     history = run(model, itertools.repeat((np.zeros(2),)), steps=50)
-    assert history.stopped == "the loss became nan at step 4; a lower learning rate than 0.01 may help."
+    assert history.stopped == "the loss became nan at step 4; a learning rate below 0.01 may help."
     assert len(history.losses) == 4 and np.isfinite(model.weight.data).all()
 
 
