@@ -42,7 +42,9 @@ def save(path: str | os.PathLike, model: Module, tokenizer=None, *, half: bool =
     half: keep 16 bits for each number instead of 32. extra: anything that JSON can hold, such as loss=1.23.
     """
     path = Path(path)
-    tensors = {name: np.ascontiguousarray(p.data, np.float16 if half else None) for name, p in model.named_parameters()}
+    dtype = np.float16 if half else None
+    with np.errstate(over="ignore"):
+        tensors = {name: np.array(p.data, dtype, order="C") for name, p in model.named_parameters()}
     if half and not all(np.isfinite(tensor).all() for tensor in tensors.values()):
         raise CheckpointError("Some parameters are too large for 16 bits, or no numbers at all; save with half=False.")
     texts = {
@@ -80,8 +82,8 @@ def read(path: str | os.PathLike) -> Checkpoint:
         kind = metadata["kind"]
     except (SafetensorError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise CheckpointError(
-            f"The file {path} is no safetensors checkpoint, or only a part of one ({error}); copy it again, or train the "
-            "model again. Pickles, such as .pt and .pkl files, are never opened, because they can run any program."
+            f"The file {path} is no safetensors checkpoint, or only a part of one ({error}); copy it again, or train "
+            "the model again. Pickles, such as .pt and .pkl files, are never opened: they can run any program."
         ) from error
     except OSError as error:
         raise CheckpointError(f"The checkpoint {path} cannot be read ({error}); look at its permissions.") from error
@@ -101,14 +103,14 @@ def restore(model: Module, checkpoint: Checkpoint) -> Module:
         lists = [("lacks", missing), ("has in addition", unexpected)]
         said = " and ".join(f"{verb} {', '.join(sorted(names)[:3])}" for verb, names in lists if names)
         raise CheckpointError(
-            f"This checkpoint of a {checkpoint.kind} {said}, compared with the {type(model).__name__} it should go into "
+            f"Compared with your {type(model).__name__}, this checkpoint of a {checkpoint.kind} {said} "
             f"({len(missing)} missing, {len(unexpected)} too many); build the model as the checkpoint's config says."
         )
     for name, p in parameters.items():
         if checkpoint.tensors[name].shape != p.shape:
             raise CheckpointError(
-                f"{name} has shape {checkpoint.tensors[name].shape} in the checkpoint and {p.shape} in the model; build "
-                f"the model as the checkpoint's config says: {checkpoint.config}."
+                f"{name} has shape {checkpoint.tensors[name].shape} in the checkpoint and {p.shape} in the model; "
+                f"build the model as the checkpoint's config says: {checkpoint.config}."
             )
     for name, p in parameters.items():
         p.data[...] = checkpoint.tensors[name]
@@ -119,4 +121,4 @@ def _plain_number(value):
     """JSON for NumPy's numbers."""
     if isinstance(value, np.generic):
         return value.item()
-    raise CheckpointError(f"A {type(value).__name__} cannot be saved beside the parameters; use numbers, texts and lists.")
+    raise CheckpointError(f"A {type(value).__name__} cannot be saved beside parameters; use numbers, texts and lists.")

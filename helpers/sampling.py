@@ -36,7 +36,7 @@ def softmax(logits, temperature: float = 1.0) -> np.ndarray:
 def top_k_filter(p, k: int) -> np.ndarray:
     """Keep the k most probable tokens; among equals, those that come first. Source: Fan, Lewis and Dauphin 2018."""
     p = _checked_probabilities(p)
-    _checked_k(k)
+    _checked_count("top_k", k)
     if k > len(p):
         raise ValueError(f"top_k = {k} came, but there are only {len(p)} tokens; choose at most {len(p)}.")
     return _keep(p, _ranking(p)[:k])
@@ -144,13 +144,12 @@ def chooser(
     """
     _checked_temperature(temperature)
     _checked_penalty(penalty)
-    if top_k is not None:
-        _checked_k(top_k)
+    for name, value in (("top_k", top_k), ("window", window)):
+        if value is not None:
+            _checked_count(name, value)
     for name, value in (("top_p", top_p), ("min_p", min_p)):
         if value is not None:
             _checked_share(name, value)
-    if window is not None and window < 1:
-        raise ValueError(f"window = {window} came; it is a number of tokens of at least 1, or None for all of them.")
     if rng is None and temperature != 0:
         raise ValueError("Drawing needs randomness: give a generator, rng=np.random.default_rng(1), or temperature=0.")
 
@@ -178,9 +177,8 @@ def beam_search(
     token `end` is finished and keeps its score, the sum of its log-probabilities divided by its length (without the
     prompt) to the power `length_penalty`. With `width` 1 this is greedy. Source: Sutskever, Vinyals and Le 2014.
     """
-    for name, value in (("width", width), ("steps", steps)):
-        if value < 1:
-            raise ValueError(f"{name} = {value} came; beam search needs a whole number of at least 1.")
+    _checked_count("width", width)
+    _checked_count("steps", steps)
     start = [int(i) for i in prompt]
     beams = [(0.0, 0.0, start, False)]  # (score, sum of log-probabilities, ids, finished)
     for length in range(1, steps + 1):
@@ -240,9 +238,9 @@ def _checked_temperature(temperature: float) -> None:
         raise ValueError(f"temperature = {temperature} came; it must be a number of at least 0, and 1 changes nothing.")
 
 
-def _checked_k(k: int) -> None:
-    if not isinstance(k, int | np.integer) or k < 1:
-        raise ValueError(f"top_k = {k} came; it must be a whole number of at least 1.")
+def _checked_count(name: str, value: int) -> None:
+    if not isinstance(value, int | np.integer) or value < 1:
+        raise ValueError(f"{name} = {value} came; it must be a whole number of at least 1.")
 
 
 def _checked_share(name: str, value: float) -> None:

@@ -60,7 +60,8 @@ class WordTokenizer:
     """
 
     kind = "words"
-    _PIECE = r"\n|(?:(?<!\w)['’])?\w+(?:['’-]\w+)*|--+|\.\.+|[^\w\s]"  # 'tis, o'er and to-night are one word each
+    # One word each: 'tis, o'er, to-night, 3.50
+    _PIECE = r"\n|(?:(?<!\w)['’])?\w+(?:['’-]\w+|(?<=\d)[.,:]\d+)*|--+|\.\.+|[^\w\s]"
 
     def __init__(
         self, text: str | Iterable[str], size: int | None = None, specials: Sequence[str] = ("<end>", "<unk>")
@@ -73,7 +74,7 @@ class WordTokenizer:
         self._set_up(words[: None if size is None else size - len(specials)], specials)
 
     def _set_up(self, words: Sequence[str], specials: Sequence[str]) -> None:
-        self.specials, self.words = tuple(specials), [*specials, *words]
+        self.specials, self.words = _checked_specials(specials), [*specials, *words]
         self.ids = {word: i for i, word in enumerate(self.words)}
         self.vocab = [visible(word) for word in self.words]
         self._pattern = re.compile("|".join([*map(re.escape, self.specials), self._PIECE]))
@@ -145,7 +146,7 @@ class BytePairTokenizer:
             if not (0 <= a < new and 0 <= b < new):
                 raise ValueError(f"Merge {new} joins {a} and {b}; it can only join tokens that come before it.")
             self.bytes.append(self.bytes[a] + self.bytes[b])
-        self.specials = {name: len(self.bytes) + i for i, name in enumerate(specials)}
+        self.specials = {name: len(self.bytes) + i for i, name in enumerate(_checked_specials(specials))}
         self.bytes += [name.encode("utf-8") for name in self.specials]
         self.vocab = [visible(token.decode("utf-8", "backslashreplace")) for token in self.bytes]
         self._ranks = dict(self.merges)
@@ -284,6 +285,12 @@ def _utf8(text: str) -> bytes:
             f"The text has the character {error.object[error.start]!r}, half of a pair that UTF-8 cannot write; "
             "remove it, or read the text again with the right encoding."
         ) from None
+
+
+def _checked_specials(specials: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(specials, str) or "" in specials or len(set(specials)) < len(specials):
+        raise ValueError(f'The specials {specials!r} came; they are different texts, none empty, such as ("<end>",).')
+    return tuple(specials)
 
 
 def _checked(ids: Iterable[int], size: int) -> list[int]:

