@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from helpers.functional import linear
+from helpers.functional import cache_sized, linear
 from helpers.layers import Linear, Module
 from helpers.tensor import Tensor
 
@@ -25,7 +25,7 @@ def causal_mask(T: int, S: int | None = None, dtype=np.float32) -> np.ndarray:
 def attention(q: Tensor, k: Tensor, v: Tensor, mask: np.ndarray | None = None, weights: list | None = None) -> Tensor:
     """softmax(q kᵀ / √D + mask) v: each row of `q` takes a weighted mean of the rows of `v`.
 
-    q: (B, H, T, D); k, v: (B, H, S, D); mask: broadcasts to (B, H, T, S), 0 where a query may look, −inf where it may not.
+    q: (B, H, T, D); k, v: (B, H, S, D); mask: broadcasts to (B, H, T, S), 0 where a query may look, −inf where not.
     Returns (B, H, T, D). A list given as `weights` receives the array (B, H, T, S) of weights.
     Source: Vaswani et al. 2017, eq. 1.
     """
@@ -40,7 +40,7 @@ def attention(q: Tensor, k: Tensor, v: Tensor, mask: np.ndarray | None = None, w
     return Tensor(out, parents=(q, k, v), pullback=pullback)
 
 
-def packed_attention(qkv: Tensor, heads: int, mask: np.ndarray | None, weights: list | None = None, cache=None) -> Tensor:
+def packed_attention(qkv: Tensor, heads: int, mask=None, weights: list | None = None, cache=None) -> Tensor:
     """Self-attention on queries, keys and values side by side: (B, T, 3C) → (B, T, C), with C = heads · D.
 
     A `KVCache` given as `cache` takes in the new keys and values, and the queries look at all that it holds.
@@ -62,20 +62,28 @@ def packed_attention(qkv: Tensor, heads: int, mask: np.ndarray | None, weights: 
 
 
 def _attend(q, k, v, mask, out, weights):
-    """The forward step on arrays, into `out`. The division by the softmax's sum waits until after `@ v`: T·D numbers
-    instead of T·T. Returns what the way back needs."""
-    scale = 1 / math.sqrt(q.shape[-1])
+    """The forward step on arrays, into `out`. Returns what the way back needs.
+
+    Three choices are for speed alone. Scores stand as (B, H, S, T), since NumPy takes a maximum over the last axis but
+    one several times faster than over the last. A few sequences at a time, so that scores stay in a core's cache.
+    And the division by the softmax's sum waits until after `@ v`: T·D numbers instead of T·S.
+    """
+    (B, H, T, D), S = q.shape, k.shape[2]
+    scale = 1 / math.sqrt(D)
     q = q * scale
-    e = q @ k.swapaxes(-1, -2)  # (B,H,T,D)@(B,H,D,S) → (B,H,T,S)
-    if mask is not None:
-        e += mask
-    e -= e.max(axis=-1, keepdims=True)
-    np.exp(e, out=e)
-    one_over_sum = 1 / e.sum(axis=-1, keepdims=True)
-    np.matmul(e, v, out=out)  # (B,H,T,S)@(B,H,S,D) → (B,H,T,D)
-    out *= one_over_sum
+    e = np.empty((B, H, S, T), dtype=q.dtype)
+    one_over_sum = np.empty((B, H, T, 1), dtype=q.dtype)
+    for b in cache_sized(B, H * S * T):
+        np.matmul(k[b], q[b].swapaxes(-1, -2), out=e[b])  # (B,H,S,D)@(B,H,D,T) → (B,H,S,T)
+        if mask is not None:
+            e[b] += np.swapaxes(mask[b] if mask.ndim == 4 and len(mask) == B else mask, -1, -2)
+        e[b] -= e[b].max(axis=-2, keepdims=True)
+        np.exp(e[b], out=e[b])
+        one_over_sum[b] = 1 / e[b].sum(axis=-2)[..., None]
+        np.matmul(e[b].swapaxes(-1, -2), v[b], out=out[b])  # (B,H,T,S)@(B,H,S,D) → (B,H,T,D)
+        out[b] *= one_over_sum[b]
     if weights is not None:
-        weights.append(e * one_over_sum)
+        weights.append(e.swapaxes(-1, -2) * one_over_sum)
     return q, k, v, e, one_over_sum, scale
 
 
@@ -83,13 +91,15 @@ def _attend_back(g, out, saved, dq, dk, dv):
     """The backward step on arrays, into `dq`, `dk`, `dv`. With P = e / sum: dP = g vᵀ, dS = P (dP − Σ g·out)."""
     q, k, v, e, one_over_sum, scale = saved
     g = g * one_over_sum
-    np.matmul(e.swapaxes(-1, -2), g, out=dv)
-    ds = g @ v.swapaxes(-1, -2)
-    ds -= np.einsum("...d,...d->...", g, out)[..., None]
-    ds *= e
-    np.matmul(ds, k, out=dq)
+    along = np.einsum("...td,...td->...t", g, out)[..., None, :]
+    for b in cache_sized(len(q), e[0].size):
+        np.matmul(e[b], g[b], out=dv[b])  # (B,H,S,T)@(B,H,T,D) → (B,H,S,D)
+        ds = v[b] @ g[b].swapaxes(-1, -2)  # (B,H,S,D)@(B,H,D,T) → (B,H,S,T)
+        ds -= along[b]
+        ds *= e[b]
+        np.matmul(ds.swapaxes(-1, -2), k[b], out=dq[b])
+        np.matmul(ds, q[b], out=dk[b])
     dq *= scale
-    np.matmul(ds.swapaxes(-1, -2), q, out=dk)
 
 
 class KVCache:
@@ -119,7 +129,7 @@ class MultiHeadAttention(Module):
 
     def __init__(self, channels: int, heads: int, *, rng: np.random.Generator, out_scale: float = 1.0):
         if channels % heads:
-            raise ValueError(f"{channels} channels cannot be shared by {heads} heads; choose channels as a multiple of heads.")
+            raise ValueError(f"{channels} channels cannot be shared by {heads} heads; choose a multiple of heads.")
         self.heads = heads
         self.qkv = Linear(channels, 3 * channels, rng=rng)
         self.out = Linear(channels, channels, rng=rng, scale=out_scale)

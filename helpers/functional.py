@@ -38,7 +38,8 @@ def cross_entropy(logits: Tensor, targets: np.ndarray, ignore: int | None = None
     V = logits.shape[-1]
     z, y = logits.data.reshape(-1, V), np.asarray(targets).reshape(-1)
     if np.shape(targets) != logits.shape[:-1]:
-        raise ValueError(f"Logits of shape {logits.shape} need targets of shape {logits.shape[:-1]}; got {np.shape(targets)}.")
+        came, wanted = np.shape(targets), logits.shape[:-1]
+        raise ValueError(f"Logits of shape {logits.shape} need targets of shape {wanted}; got {came}.")
     counted = slice(None) if ignore is None else np.flatnonzero(y != ignore)
     rows, y = np.arange(len(y))[counted], y[counted]
     if len(y) == 0 or y.min() < 0 or y.max() >= V:
@@ -99,21 +100,20 @@ def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, epsilon: float = 1e-5) -
 
     Source: Ba, Kiros and Hinton 2016; built in chapter 6.
     """
-    C = x.shape[-1]
-    normal = x.data - x.data.mean(axis=-1, keepdims=True)
-    variance = np.einsum("...c,...c->...", normal, normal)[..., None] / C
-    scale = 1 / np.sqrt(variance + epsilon)
+    C, w = x.shape[-1], weight.data
+    mean = np.full(C, 1 / C, dtype=x.dtype)  # a product with it takes the mean of each row, in one pass
+    normal = x.data - (x.data @ mean)[..., None]
+    scale = 1 / np.sqrt(np.einsum("...c,...c->...", normal, normal)[..., None] / C + epsilon)
     normal *= scale
-    w = weight.data
     out = normal * w
     out += bias.data
 
     def pullback(g):
-        dw = np.einsum("nc,nc->c", g.reshape(-1, C), normal.reshape(-1, C))
-        db = g.reshape(-1, C).sum(axis=0)
+        rows = g.reshape(-1, C)
+        dw, db = np.einsum("nc,nc->c", rows, normal.reshape(-1, C)), rows.sum(axis=0)
         g = g * w
         along = np.einsum("...c,...c->...", g, normal)[..., None] / C
-        g -= g.mean(axis=-1, keepdims=True)
+        g -= (g @ mean)[..., None]
         g -= normal * along
         g *= scale
         return g, dw, db
@@ -124,28 +124,35 @@ def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, epsilon: float = 1e-5) -
 def gelu(x: Tensor) -> Tensor:
     """x · Φ(x), a smooth relu, by its tanh approximation: x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³))).
 
-    Source: Hendrycks and Gimpel 2016. Products, not powers: `x*x*x` is 200 times as fast as `x**3` in NumPy.
+    Its slope is found on the way forward, while the numbers are at hand: the way back is one product.
+    Source: Hendrycks and Gimpel 2016. Products, not powers: `x*x*x` is many times as fast as `x**3` in NumPy.
     """
-    a = x.data
-    square = a * a
-    t = np.asarray(square * 0.044715)
-    t += 1
-    t *= a
-    t *= SQRT_2_OVER_PI
-    np.tanh(t, out=t)
-    out = t + 1
-    out *= a
-    out *= 0.5
+    a = x.data.reshape(-1)
+    out, slope = np.empty_like(a), np.empty_like(a)
+    for i in cache_sized(len(a)):
+        z, y, s = a[i], out[i], slope[i]
+        cube = z * z
+        cube *= 0.044715 * SQRT_2_OVER_PI
+        np.multiply(cube, 3, out=s)
+        s += SQRT_2_OVER_PI  # s: the slope of what goes into tanh
+        cube += SQRT_2_OVER_PI
+        cube *= z
+        half = np.tanh(cube, out=cube)
+        half += 1
+        half *= 0.5  # (1 + tanh) / 2, close to Φ(z)
+        np.multiply(z, half, out=y)
+        s *= y
+        s *= 1 - half
+        s *= 2  # (1 − tanh²) / 2 = 2 · half · (1 − half)
+        s += half
+    slope = slope.reshape(x.shape)
+    return Tensor(out.reshape(x.shape), parents=(x,), pullback=lambda g: (g * slope,))
 
-    def pullback(g):
-        slope = square * (3 * 0.044715 * SQRT_2_OVER_PI)
-        slope += SQRT_2_OVER_PI
-        slope *= a
-        slope *= 1 - t * t
-        slope += t
-        slope += 1
-        slope *= 0.5
-        slope *= g
-        return (slope,)
 
-    return Tensor(out, parents=(x,), pullback=pullback)
+def cache_sized(count: int, size: int = 1, limit: int = 1 << 17) -> list[slice]:
+    """Slices of `count` things of `size` numbers each, so that one slice (about `limit` numbers) fits a core's cache.
+
+    Several passes over a small piece are two to three times as fast as the same passes over a large array.
+    """
+    step = max(1, limit // size)
+    return [slice(i, i + step) for i in range(0, count, step)]

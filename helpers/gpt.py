@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from helpers.attention import KVCache, MultiHeadAttention, causal_mask
-from helpers.functional import cross_entropy
+from helpers.functional import cross_entropy, linear
 from helpers.layers import MLP, Embedding, LayerNorm, Module
 from helpers.tensor import Tensor, no_grad
 
@@ -73,12 +73,13 @@ class GPT(Module):
         B, T = tokens.shape
         past = caches[0].length if caches else 0
         if past + T > self.config.context:
-            raise ValueError(f"{past + T} tokens came; this model reads at most {self.config.context}. Keep the last ones.")
+            most = self.config.context
+            raise ValueError(f"{past + T} tokens came; this model reads at most {most}. Keep the last ones.")
         x = self.tokens(tokens) + self.positions(np.arange(past, past + T))  # (B,T,C) + (T,C) → (B,T,C)
         mask = causal_mask(T, past + T, dtype=x.dtype) if T > 1 else None  # a lone last query may look at everything
         for i, block in enumerate(self.blocks):
             x = block(x, mask, weights=weights, cache=caches[i] if caches else None)
-        return self.norm(x) @ self.tokens.weight.swap(0, 1)  # (B,T,C)@(C,V) → (B,T,V)
+        return linear(self.norm(x), self.tokens.weight.swap(0, 1))  # (B,T,C)@(C,V) → (B,T,V)
 
     def loss(self, inputs: np.ndarray, targets: np.ndarray) -> Tensor:
         """Mean surprise of the targets, in nats a token; both (B, T)."""
@@ -103,7 +104,8 @@ class GPT(Module):
         if not ids:
             raise ValueError("The prompt is empty; a model needs at least one token to continue from.")
         if min(ids) < 0 or max(ids) >= self.config.vocab_size:
-            raise ValueError(f"Token ids run from 0 to {self.config.vocab_size - 1}; the prompt has {min(ids)} to {max(ids)}.")
+            last = self.config.vocab_size - 1
+            raise ValueError(f"Token ids run from 0 to {last}; the prompt has {min(ids)} to {max(ids)}.")
         context, begin = self.config.context, max(0, len(ids) - self.config.context)  # it reads ids[begin:]
         caches = [KVCache(context) for _ in self.blocks]
         with no_grad():

@@ -18,7 +18,7 @@ from helpers.tensor import Tensor
 
 
 class Module:
-    """Something with parameters. Attributes that are tensors are its parameters; attributes that are modules, its parts."""
+    """Something with parameters. Attributes that are tensors are its parameters; those that are modules, its parts."""
 
     def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
         """(name, tensor) in the order of definition, such as ("blocks.0.mlp.up.weight", …)."""
@@ -49,12 +49,13 @@ class Module:
             start = end
         return data, grad
 
-    def replica(self) -> Module:
-        """A twin that shares this module's (flattened) parameters and has no gradients yet: one for each thread."""
+    def replica(self) -> tuple[Module, np.ndarray]:
+        """A twin that shares this module's parameters but has gradients of its own, and their flat array (N,)."""
         twin = copy.deepcopy(self)
+        _, grad = twin.flatten()
         for mine, its in zip(self.parameters(), twin.parameters(), strict=True):
-            its.data, its.grad = mine.data, None
-        return twin
+            its.data = mine.data
+        return twin, grad
 
     def astype(self, dtype) -> Module:
         """Turn all parameters into `dtype` (float64 for gradient checks); gradients are forgotten. Returns self."""

@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-_tracking = contextvars.ContextVar("tracking", default=True)  # per thread: sampling in one never stops training in another
+_tracking = contextvars.ContextVar("tracking", default=True)  # each thread its own: one may sample while another trains
 
 
 @contextlib.contextmanager
@@ -48,7 +48,7 @@ class Tensor:
         self.data = data
         for p in parents:
             if isinstance(p, Tensor) and p.data.dtype != data.dtype:
-                raise TypeError(f"An operation turned {p.data.dtype} into {data.dtype}; make both tensors of one dtype.")
+                raise TypeError(f"An operation turned {p.dtype} into {data.dtype}; make both tensors of one dtype.")
         self.parents, self.pullback = (parents, pullback) if _tracking.get() else ((), None)
 
     # what it looks like
@@ -199,7 +199,7 @@ class Tensor:
     def backward(self) -> None:
         """Add d(self)/d(leaf) to the `grad` of every leaf that this one-element tensor was computed from."""
         if self.size != 1:
-            raise ValueError(f"backward() starts from a single number; this tensor has shape {self.shape}: sum it first.")
+            raise ValueError(f"backward() starts from a single number; this one has shape {self.shape}: sum it first.")
         arrived = {id(self): np.ones_like(self.data)}
         for node in reversed(_parents_first(self)):
             g = arrived.pop(id(node))

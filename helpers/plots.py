@@ -1,0 +1,247 @@
+"""Pictures: an array in, Matplotlib `Axes` out, in one house style that follows light and dark pages.
+
+`show(ax, alt=…)` puts a picture into a notebook as SVG. Its colors are CSS variables, so that one picture serves a
+white page and a dark one; `alt` says in words what is to be seen, for those who cannot see it.
+Importing this file sets the house style. Left out: everything interactive.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import io
+import re
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.patches import FancyBboxPatch
+
+# (name, on a light page, on a dark page): every color a picture may use; safe for color-blind readers, 4.5:1 as text
+COLORS = [
+    ("ink", "#1d2127", "#e6e8eb"),
+    ("muted", "#5c6570", "#a3abb5"),
+    ("grid", "#e2e5e9", "#363c44"),
+    ("soft", "#eef1f5", "#262c34"),
+    ("blue", "#0068ab", "#63b3f4"),
+    ("orange", "#b84b00", "#ff9c5a"),
+    ("green", "#007a5a", "#45c99c"),
+    ("purple", "#8247a0", "#cfa0e4"),
+    ("gold", "#8a6100", "#e3b84d"),
+]
+INK, MUTED, GRID, SOFT, BLUE, ORANGE, GREEN, PURPLE, GOLD = (light for _, light, _ in COLORS)
+PALETTE = [BLUE, ORANGE, GREEN, PURPLE, GOLD]
+HEAT = LinearSegmentedColormap.from_list("heat", [(0.16, 0.52, 0.85, 0.0), (0.16, 0.52, 0.85, 1.0)])  # clear to blue
+
+mpl.rcParams.update(
+    {
+        "figure.figsize": (6.8, 3.2),
+        "figure.constrained_layout.use": True,
+        "font.size": 10.5,
+        "text.color": INK,
+        "axes.edgecolor": MUTED,
+        "axes.labelcolor": INK,
+        "axes.titlesize": 11,
+        "axes.titlelocation": "left",
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "axes.prop_cycle": mpl.cycler(color=PALETTE),
+        "grid.color": GRID,
+        "xtick.color": MUTED,
+        "ytick.color": MUTED,
+        "xtick.labelcolor": INK,
+        "ytick.labelcolor": INK,
+        "lines.linewidth": 1.8,
+        "legend.frameon": False,
+        "svg.fonttype": "path",
+        "svg.hashsalt": "the next word",
+    }
+)
+
+
+def _variables(column: int) -> str:
+    return "".join(f"--nw-{color[0]}:{color[column]};" for color in COLORS)
+
+
+STYLE = (
+    f".nw-figure{{{_variables(1)}margin:1em 0;text-align:center}}"
+    f'html[data-theme="dark"] .nw-figure,[data-jp-theme-light="false"] .nw-figure{{{_variables(2)}}}'
+    ".nw-figure svg{max-width:100%;height:auto}"
+    ".nw-figure figcaption{font-size:.9em;max-width:44em;margin:.4em auto 0;text-align:left}"
+)
+
+
+def show(ax: plt.Axes, *, alt: str, caption: str = "") -> None:
+    """Display the figure of `ax` below the cell. alt: what is to be seen, in one or two sentences. Closes the figure."""
+    from IPython.display import display
+
+    display({"text/html": figure_html(ax, alt=alt, caption=caption), "text/plain": f"[Figure: {alt}]"}, raw=True)
+
+
+def figure_html(ax: plt.Axes, *, alt: str, caption: str = "") -> str:
+    """The figure of `ax` as an HTML `<figure>` with inline SVG that follows the page's light or dark mode."""
+    if len(alt.strip()) < 15:
+        raise ValueError(f"The alt text came as {alt!r}; say in a sentence what is to be seen in the picture.")
+    figure, buffer = ax.figure, io.StringIO()
+    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
+    plt.close(figure)
+    svg = buffer.getvalue()
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.S)
+    for name, light, _ in COLORS:
+        svg = svg.replace(light, f"var(--nw-{name})")
+    prefix = "f" + hashlib.sha256(svg.encode()).hexdigest()[:8]  # ids stay apart on a page with several pictures
+    svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", svg)
+    svg = svg.replace("<svg ", f'<svg role="img" aria-label="{html.escape(alt, quote=True)}" ', 1)
+    below = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
+    return f'<figure class="nw-figure"><style>{STYLE}</style>{svg}{below}</figure>'
+
+
+def new_axes(ax: plt.Axes | None = None, width: float = 6.8, height: float = 3.2) -> plt.Axes:
+    """The given axes, or new ones in a figure of that size in inches."""
+    return plt.subplots(figsize=(width, height))[1] if ax is None else ax
+
+
+def bars(labels, values, ax=None, *, xlabel: str = "probability", highlight: int | None = None, height: float | None = None):
+    """Horizontal bars from the top down, one a label, each with its number: the house's picture of a distribution."""
+    values = np.asarray(values, dtype=float)
+    ax = new_axes(ax, height=height or 0.7 + 0.27 * len(values))
+    colors = [ORANGE if i == highlight else BLUE for i in range(len(values))]
+    ax.barh(range(len(values)), values, color=colors, height=0.72)
+    ax.set_yticks(range(len(values)), [visible(label) for label in labels])
+    ax.invert_yaxis()
+    span = max(1e-12, float(np.nanmax(np.abs(values))))
+    for i, value in enumerate(values):
+        ax.text(value + 0.012 * span, i, f"{value:.3g}", va="center", fontsize=9)
+    ax.grid(axis="y", visible=False)
+    ax.set_xlabel(xlabel)
+    ax.margins(x=0.12)
+    return ax
+
+
+def lines(x, series: dict, ax=None, *, xlabel: str, ylabel: str, **scales):
+    """One line a name: series maps a name to its values. Lines differ in dash as well as in color."""
+    ax = new_axes(ax)
+    for i, (name, y) in enumerate(series.items()):
+        ax.plot(x, y, label=name, linestyle=["-", "--", "-.", ":"][i % 4])
+    ax.set(xlabel=xlabel, ylabel=ylabel, **scales)
+    if len(series) > 1:
+        ax.legend()
+    return ax
+
+
+def loss_curves(histories: dict, ax=None, *, smooth: int = 50, ylabel: str = "loss (nats per token)"):
+    """Training loss (thin, running mean over `smooth` steps) and held-out loss (dots) of one or more runs."""
+    ax = new_axes(ax)
+    for color, (name, h) in zip(PALETTE * 3, histories.items(), strict=False):
+        losses = np.asarray(h.losses, dtype=float)
+        window = max(1, min(smooth, len(losses) // 10))
+        mean = np.convolve(losses, np.ones(window) / window, mode="valid")
+        ax.plot(np.arange(len(mean)) + window, mean, color=color, linewidth=1.3, label=f"{name}: training")
+        if h.held_out:
+            ax.plot(*zip(*h.held_out.items(), strict=True), "o", color=color, markersize=4.5, label=f"{name}: held-out")
+    ax.set(xlabel="step", ylabel=ylabel)
+    ax.legend()
+    return ax
+
+
+def heatmap(matrix, ax=None, *, rows=None, columns=None, xlabel="", ylabel="", low=None, high=None, numbers=False):
+    """A matrix as shades of blue, 0 clear; with a color bar, and with the numbers written in where asked."""
+    matrix = np.asarray(matrix, dtype=float)
+    ax = new_axes(ax, width=4.6, height=3.9)
+    image = ax.imshow(matrix, cmap=HEAT, vmin=low, vmax=high, aspect="equal", interpolation="nearest")
+    for axis, names in ((ax.xaxis, columns), (ax.yaxis, rows)):
+        if names is not None:
+            axis.set_ticks(range(len(names)), [visible(name) for name in names])
+    if numbers:
+        for (i, j), value in np.ndenumerate(matrix):
+            ax.text(j, i, f"{value:.2g}", ha="center", va="center", fontsize=9)
+    ax.grid(visible=False)
+    ax.set(xlabel=xlabel, ylabel=ylabel)
+    bar = ax.figure.colorbar(image, ax=ax, shrink=0.8)
+    bar.outline.set_visible(False)
+    return ax
+
+
+def attention_map(weights, tokens, ax=None, *, title: str = ""):
+    """One head's weights (T, T): row = the token that looks, column = the token looked at."""
+    ax = heatmap(weights, ax, rows=tokens, columns=tokens, xlabel="looked at (key)", ylabel="looking (query)", low=0, high=1)
+    ax.set_title(title)
+    if len(tokens) > 12:
+        ax.tick_params(axis="both", labelsize=8)
+    if max(len(visible(t)) for t in tokens) > 2:
+        ax.tick_params(axis="x", rotation=90)
+    return ax
+
+
+def points(xy, labels, ax=None, *, xlabel="first direction", ylabel="second direction", colors=None):
+    """Labels at their places (N, 2), for example embeddings brought down to two dimensions."""
+    ax = new_axes(ax, height=4.6)
+    xy = np.asarray(xy)
+    for i, ((x, y), label) in enumerate(zip(xy, labels, strict=True)):
+        ax.text(x, y, visible(label), ha="center", va="center", color=BLUE if colors is None else colors[i])
+    ax.set(xlim=_span(xy[:, 0]), ylim=_span(xy[:, 1]), xlabel=xlabel, ylabel=ylabel)
+    return ax
+
+
+def _span(values):
+    low, high = float(np.min(values)), float(np.max(values))
+    return low - 0.08 * (high - low), high + 0.08 * (high - low)
+
+
+def boxes(nodes: dict, edges, ax=None, *, highlight=(), width: float = 6.8, height: float = 3.2, box=(1.0, 0.5)):
+    """A diagram: nodes maps a name to (x, y, text); edges are (from, to) or (from, to, label). Arrows join the boxes."""
+    ax = new_axes(ax, width, height)
+    w, h = box
+    for name, (x, y, text) in nodes.items():
+        marked = name in highlight
+        ax.add_patch(
+            FancyBboxPatch(
+                (x - w / 2, y - h / 2),
+                w,
+                h,
+                boxstyle="round,pad=0,rounding_size=0.08",
+                facecolor=SOFT,
+                edgecolor=ORANGE if marked else MUTED,
+                linewidth=2.2 if marked else 1,
+            )
+        )
+        ax.text(x, y, text, ha="center", va="center", fontsize=9.5, fontweight="bold" if marked else "normal")
+    for start, end, *label in edges:
+        (x0, y0, _), (x1, y1, _) = nodes[start], nodes[end]
+        a, b = _border(x0, y0, x1, y1, w, h), _border(x1, y1, x0, y0, w, h)
+        ax.annotate("", xy=b, xytext=a, arrowprops={"arrowstyle": "-|>", "color": MUTED, "lw": 1.2, "shrinkA": 1, "shrinkB": 1})
+        if label:
+            ax.text((a[0] + b[0]) / 2, (a[1] + b[1]) / 2 + 0.04, label[0], ha="center", va="bottom", fontsize=9, color=ORANGE)
+    xs, ys = [n[0] for n in nodes.values()], [n[1] for n in nodes.values()]
+    ax.set(xlim=(min(xs) - 0.55 * w, max(xs) + 0.55 * w), ylim=(min(ys) - 0.6 * h, max(ys) + 0.6 * h))
+    ax.axis("off")
+    return ax
+
+
+def _border(x, y, to_x, to_y, w, h):
+    """Where the line from a box's middle toward another point leaves the box."""
+    dx, dy = to_x - x, to_y - y
+    t = min((w / 2 / abs(dx)) if dx else np.inf, (h / 2 / abs(dy)) if dy else np.inf)
+    return x + dx * t, y + dy * t
+
+
+PARTS = ["text", "tokens", "embeddings", "attention", "MLP", "logits", "softmax", "next word"]
+
+
+def you_are_here(*here: str) -> None:
+    """Show the strip of the model's parts, from text to next word, with the parts of this chapter marked."""
+    unknown = [part for part in here if part not in PARTS]
+    if unknown:
+        raise ValueError(f"No part is called {unknown[0]!r}; the parts are {', '.join(PARTS)}.")
+    nodes = {part: (1.22 * i, 0, part) for i, part in enumerate(PARTS)}
+    ax = boxes(nodes, list(zip(PARTS, PARTS[1:], strict=False)), highlight=here, width=7.6, height=0.62, box=(0.98, 0.5))
+    show(ax, alt=f"The model from left to right: {', '.join(PARTS)}. This chapter is about: {', '.join(here)}.")
+
+
+def visible(text) -> str:
+    """A label in which spaces and line breaks can be seen."""
+    text = str(text).replace("\n", "↵").replace("\t", "⇥").replace("$", r"\$")
+    return text.replace(" ", "␣") if text != text.strip() or text == " " else text
