@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from helpers.attention import KVCache, MultiHeadAttention, attention, causal_mask, packed_attention
-from helpers.functional import softmax
+from helpers.functional import cache_sized, softmax
 from helpers.tensor import Tensor, no_grad
 from tests.gradcheck import TOLERANCE, gradcheck, worst_error
 
@@ -55,16 +55,17 @@ def test_operation(fused, primitive, inputs):
     assert_equal_functions(fused, primitive, inputs)
 
 
-HEADS_MASK = np.where(rng.random((H, 60, 60)) < 0.3, -np.inf, 0)
-HEADS_MASK[:, range(60), range(60)] = 0
-LONG_PADDING = np.where(np.arange(60) < np.arange(50, 57)[:, None], 0, -np.inf)[:, None, None]
+HEADS_MASK = np.where(rng.random((H, 140, 140)) < 0.3, -np.inf, 0)
+HEADS_MASK[:, range(140), range(140)] = 0
+LONG_PADDING = np.where(np.arange(140) < np.arange(130, 137)[:, None], 0, -np.inf)[:, None, None]
 
 
-@pytest.mark.parametrize("mask", [None, causal_mask(60), causal_mask(60)[None, None], HEADS_MASK, LONG_PADDING])
+@pytest.mark.parametrize("mask", [None, causal_mask(140), causal_mask(140)[None, None], HEADS_MASK, LONG_PADDING])
 def test_more_sequences_than_are_worked_on_at_once(mask):
-    inputs = [real(7, H, 60, D) for _ in "qkv"]
+    assert len(cache_sized(7, H * 140 * 140)) > 2
+    inputs = [real(7, H, 140, D) for _ in "qkv"]
     assert_equal_functions(lambda *x: attention(*x, mask), lambda *x: by_primitives(*x, mask), inputs)
-    inputs = [real(7, 60, 3 * C)]
+    inputs = [real(7, 140, 3 * C)]
     assert_equal_functions(lambda x: packed_attention(x, H, mask), lambda x: packed_by_primitives(x, mask), inputs)
 
 

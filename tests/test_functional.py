@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from helpers.functional import cross_entropy, embedding, gelu, layer_norm, linear, log_softmax, softmax
+from helpers.functional import cache_sized, cross_entropy, embedding, gelu, layer_norm, linear, log_softmax, softmax
 from helpers.tensor import Tensor
 from tests.gradcheck import TOLERANCE, gradcheck
 
@@ -104,7 +104,7 @@ def test_inputs_are_left_alone_and_float32_stays(fused, primitive, inputs):
         assert leaf.grad.dtype == np.float32
 
 
-LARGE = [real(40, 1000), real(1000), real(1000)]  # more than is worked on at once
+LARGE = [real(270, 1000), real(1000), real(1000)]
 
 
 @pytest.mark.parametrize(
@@ -113,11 +113,19 @@ LARGE = [real(40, 1000), real(1000), real(1000)]  # more than is worked on at on
         (gelu, primitive_gelu, LARGE[:1]),
         (layer_norm, primitive_layer_norm, LARGE),
         (softmax, primitive_softmax, LARGE[:1]),
-        (lambda x: cross_entropy(x, np.arange(40)), lambda x: primitive_cross_entropy(x, np.arange(40)), LARGE[:1]),
+        (lambda x: cross_entropy(x, np.arange(270)), lambda x: primitive_cross_entropy(x, np.arange(270)), LARGE[:1]),
     ],
 )
-def test_large_arrays(fused, primitive, inputs):
+def test_arrays_larger_than_what_is_worked_on_at_once(fused, primitive, inputs):
+    assert len(cache_sized(inputs[0].size)) > 2
     assert_equal_functions(fused, primitive, inputs)
+
+
+@pytest.mark.parametrize(("count", "size", "limit"), [(10, 1, 3), (9, 1, 3), (5, 2, 7), (4, 100, 7), (0, 1, 3)])
+def test_pieces_cover_everything_once(count, size, limit):
+    pieces = [range(count)[piece] for piece in cache_sized(count, size, limit)]
+    assert [i for piece in pieces for i in piece] == list(range(count))
+    assert all(len(piece) * size <= max(limit, size) for piece in pieces)
 
 
 def test_the_gradient_of_cross_entropy_is_p_minus_y():

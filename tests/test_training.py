@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+from helpers.functional import cache_sized
 from helpers.gpt import GPT, Block, GPTConfig
 from helpers.layers import Linear, Module
 from helpers.tensor import Tensor, _tracking
@@ -56,9 +57,10 @@ def test_adamw_equals_the_textbook(options):
 
 def test_a_large_model_moves_everywhere():
     """Every number once, and only once, where there are more than are worked on at a time."""
-    layer = Linear(300, 301, rng=np.random.default_rng(0))
+    layer = Linear(600, 601, rng=np.random.default_rng(0))
     optimizer = AdamW(layer, lr=0.5, weight_decay=0)
     before = optimizer.data.copy()
+    assert len(cache_sized(before.size)) > 2
     optimizer.grad[:] = np.random.default_rng(1).choice([-3, 3], layer.parameter_count())
     optimizer.step()
     np.testing.assert_allclose(optimizer.data - before, -0.5 * np.sign(optimizer.grad), rtol=1e-5)
