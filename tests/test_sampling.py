@@ -54,10 +54,13 @@ def test_softmax_at_the_edges():
     assert softmax(np.float32([1, 2])).dtype == np.float64
 
 
+@settings(deadline=None)
 @given(logits, st.floats(0, 100))
 def test_softmax_is_a_distribution_in_the_order_of_the_logits(z, temperature):
     p = softmax(z, temperature)
-    assert abs(p.sum() - 1) < 1e-12 and (p >= 0).all() and p.argmax() in np.flatnonzero(np.array(z) == max(z))
+    assert abs(p.sum() - 1) < 1e-12 and (p >= 0).all()
+    order = np.lexsort((-np.arange(len(z)), z))  # upwards, and the first among equals last
+    assert (np.diff(p[order]) >= 0).all()
 
 
 # Filters
@@ -94,6 +97,7 @@ def test_min_p():
     np.testing.assert_array_equal(min_p_filter([0.4, 0.4, 0.2], 1), [0.5, 0.5, 0])
 
 
+@settings(deadline=None)
 @given(logits, st.integers(1, 20), st.floats(0, 1), st.floats(0, 1))
 def test_filters_keep_the_most_probable_and_one_at_least(z, k, top_p, min_p):
     p = softmax(z)
@@ -263,7 +267,7 @@ def test_impossible_tokens_are_no_continuations():
     assert beam_search(lambda lists: only, [0], width=3, steps=2) == [([0, 1, 1], 0.0)]
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(1, 6), st.integers(1, 5), st.sampled_from([None, 0, 3]))
 def test_beams_come_best_first_and_differ(width, steps, end):
     found = beam_search(model, [3, 1], width=width, steps=steps, end=end)
