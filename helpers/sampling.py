@@ -1,6 +1,7 @@
 """Sampling: from logits to the next token. Arrays in, arrays out; V is the size of the vocabulary.
 
-The widgets compute the same formulas in JavaScript, so they are kept plain. Chapter 7 builds this file. Left out: typical sampling, Mirostat, contrastive search, speculative decoding.
+The widgets compute the same formulas in JavaScript, so they are kept plain. Chapter 7 builds this file.
+Left out: typical sampling, Mirostat, contrastive search, speculative decoding.
 """
 
 from __future__ import annotations
