@@ -20,7 +20,7 @@ help:
 	@echo "make book            build the site into _build/html"
 	@echo "make test            run the tests"
 	@echo "make test-reference  compare the engine with PyTorch"
-	@echo "make models          train the checkpoints in helpers/models again"
+	@echo "make models          train the checkpoints in helpers/shipped again"
 	@echo "make bench           measure the engine side by side with PyTorch"
 	@echo "make strip           remove outputs from the notebooks, before a commit"
 	@echo "make constraints     resolve constraints.txt again (ARGS=--upgrade: to the newest versions)"

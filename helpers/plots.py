@@ -62,6 +62,15 @@ mpl.rcParams.update(
 )
 
 
+STRIP_STYLE = (
+    ".nw-strip{display:flex;flex-wrap:wrap;gap:.35em 1.1em;list-style:none;padding:0;margin:1em 0}"
+    ".nw-strip li{position:relative;margin:0;padding:.2em .65em;border:1px solid var(--nw-muted);border-radius:.4em;"
+    "background:var(--nw-soft);color:var(--nw-ink);font-size:.85em}"
+    '.nw-strip li+li::before{content:"→";position:absolute;left:-1.05em;color:var(--nw-muted)}'
+    ".nw-strip li[aria-current=true]{border:2px solid var(--nw-orange);font-weight:700}"
+)
+
+
 def _variables(column: int) -> str:
     return "".join(f"--nw-{color[0]}:{color[column]};" for color in COLORS)
 
@@ -75,7 +84,7 @@ STYLE = (
 
 
 def show(ax: plt.Axes, *, alt: str, caption: str = "") -> None:
-    """Display the figure of `ax` below the cell. alt: what is to be seen, in one or two sentences. Closes the figure."""
+    """Display the figure of `ax` below the cell. alt: what is to be seen, in one or two sentences."""
     from IPython.display import display
 
     display({"text/html": figure_html(ax, alt=alt, caption=caption), "text/plain": f"[Figure: {alt}]"}, raw=True)
@@ -104,7 +113,7 @@ def new_axes(ax: plt.Axes | None = None, width: float = 6.8, height: float = 3.2
     return plt.subplots(figsize=(width, height))[1] if ax is None else ax
 
 
-def bars(labels, values, ax=None, *, xlabel: str = "probability", highlight: int | None = None, height: float | None = None):
+def bars(labels, values, ax=None, *, xlabel="probability", highlight: int | None = None, height: float | None = None):
     """Horizontal bars from the top down, one a label, each with its number: the house's picture of a distribution."""
     values = np.asarray(values, dtype=float)
     ax = new_axes(ax, height=height or 0.7 + 0.27 * len(values))
@@ -167,7 +176,8 @@ def heatmap(matrix, ax=None, *, rows=None, columns=None, xlabel="", ylabel="", l
 
 def attention_map(weights, tokens, ax=None, *, title: str = ""):
     """One head's weights (T, T): row = the token that looks, column = the token looked at."""
-    ax = heatmap(weights, ax, rows=tokens, columns=tokens, xlabel="looked at (key)", ylabel="looking (query)", low=0, high=1)
+    names = {"rows": tokens, "columns": tokens, "xlabel": "looked at (key)", "ylabel": "looking (query)"}
+    ax = heatmap(weights, ax, **names, low=0, high=1)
     ax.set_title(title)
     if len(tokens) > 12:
         ax.tick_params(axis="both", labelsize=8)
@@ -192,7 +202,7 @@ def _span(values):
 
 
 def boxes(nodes: dict, edges, ax=None, *, highlight=(), width: float = 6.8, height: float = 3.2, box=(1.0, 0.5)):
-    """A diagram: nodes maps a name to (x, y, text); edges are (from, to) or (from, to, label). Arrows join the boxes."""
+    """A diagram: nodes maps a name to (x, y, text); edges are (from, to) or (from, to, label)."""
     ax = new_axes(ax, width, height)
     w, h = box
     for name, (x, y, text) in nodes.items():
@@ -212,9 +222,11 @@ def boxes(nodes: dict, edges, ax=None, *, highlight=(), width: float = 6.8, heig
     for start, end, *label in edges:
         (x0, y0, _), (x1, y1, _) = nodes[start], nodes[end]
         a, b = _border(x0, y0, x1, y1, w, h), _border(x1, y1, x0, y0, w, h)
-        ax.annotate("", xy=b, xytext=a, arrowprops={"arrowstyle": "-|>", "color": MUTED, "lw": 1.2, "shrinkA": 1, "shrinkB": 1})
+        arrow = {"arrowstyle": "-|>", "color": MUTED, "lw": 1.2, "shrinkA": 1, "shrinkB": 1}
+        ax.annotate("", xy=b, xytext=a, arrowprops=arrow)
         if label:
-            ax.text((a[0] + b[0]) / 2, (a[1] + b[1]) / 2 + 0.04, label[0], ha="center", va="bottom", fontsize=9, color=ORANGE)
+            x, y = (a[0] + b[0]) / 2, (a[1] + b[1]) / 2 + 0.04
+            ax.text(x, y, label[0], ha="center", va="bottom", fontsize=9, color=ORANGE)
     xs, ys = [n[0] for n in nodes.values()], [n[1] for n in nodes.values()]
     ax.set(xlim=(min(xs) - 0.55 * w, max(xs) + 0.55 * w), ylim=(min(ys) - 0.6 * h, max(ys) + 0.6 * h))
     ax.axis("off")
@@ -236,9 +248,13 @@ def you_are_here(*here: str) -> None:
     unknown = [part for part in here if part not in PARTS]
     if unknown:
         raise ValueError(f"No part is called {unknown[0]!r}; the parts are {', '.join(PARTS)}.")
-    nodes = {part: (1.22 * i, 0, part) for i, part in enumerate(PARTS)}
-    ax = boxes(nodes, list(zip(PARTS, PARTS[1:], strict=False)), highlight=here, width=7.6, height=0.62, box=(0.98, 0.5))
-    show(ax, alt=f"The model from left to right: {', '.join(PARTS)}. This chapter is about: {', '.join(here)}.")
+    from IPython.display import display
+
+    items = "".join(f'<li aria-current="{str(part in here).lower()}">{part}</li>' for part in PARTS)
+    says = f"The model from left to right: {', '.join(PARTS)}. This chapter is about: {', '.join(here)}."
+    strip = f'<ol class="nw-strip" aria-label="{says}">{items}</ol>'
+    page = f'<div class="nw-figure"><style>{STYLE}{STRIP_STYLE}</style>{strip}</div>'
+    display({"text/html": page, "text/plain": f"[{says}]"}, raw=True)
 
 
 def visible(text) -> str:

@@ -53,8 +53,9 @@ MAY_IMPORT = {
     **{name: set(CHAIN[:i]) for i, name in enumerate(CHAIN)},
     "gpt": set(CHAIN),
     "seq2seq": set(CHAIN),
-    "training": {"tensor"},
+    "training": {"tensor", "functional"},
     "checkpoints": {"tensor", "functional", "layers"},
+    "models": {"gpt", "checkpoints", "tokenizers"},
     **{name: set() for name in ("tokenizers", "data", "sampling", "plots", "checks")},
     "widgets": {"widgets", "sampling", "plots"},
 }
