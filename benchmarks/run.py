@@ -96,8 +96,8 @@ def generation(size, *, rounds: int) -> tuple[float, float]:
 
 
 def row(size, parameters: str, ours: float, theirs: float, note: str = "") -> None:
-    name, ratio = "/".join(map(str, size)), theirs / ours
-    print(f"{name:>20} {parameters:>10} {1e3 * ours:>7.2f} ms {1e3 * theirs:>7.2f} ms {ratio:>6.2f}  {note}", flush=True)
+    name, times = "/".join(map(str, size)), f"{1e3 * ours:>7.2f} ms {1e3 * theirs:>7.2f} ms"
+    print(f"{name:>20} {parameters:>10} {times} {theirs / ours:>6.2f}  {note}", flush=True)
 
 
 def main() -> None:
