@@ -46,6 +46,7 @@ def watched(browser, home: str, **options):
     Gives (page, complaints); complaints grows with every request elsewhere, console error, exception and missing file.
     """
     context = browser.new_context(**options)
+    context.set_default_timeout(120_000)  # a busy machine is slow, and not wrong
     page, complaints = context.new_page(), []
     page.on("request", lambda r: is_ours(r.url, home) or complaints.append(f"asks another host: {r.url}"))
     page.on("requestfailed", lambda r: is_ours(r.url, home) and complaints.append(f"missing: {r.url} ({r.failure})"))
