@@ -72,14 +72,14 @@ def _attend(q, k, v, mask, out, weights):
     scale = 1 / math.sqrt(D)
     q = q * scale
     e = np.empty((B, H, S, T), dtype=q.dtype)
-    one_over_sum = np.empty((B, H, T, 1), dtype=q.dtype)
+    one_over_sum, ones = np.empty((B, H, T, 1), dtype=q.dtype), np.ones(S, dtype=q.dtype)
     for b in cache_sized(B, H * S * T):
         np.matmul(k[b], q[b].swapaxes(-1, -2), out=e[b])  # (B,H,S,D)@(B,H,D,T) → (B,H,S,T)
         if mask is not None:
             e[b] += np.swapaxes(mask[b] if mask.ndim == 4 and len(mask) == B else mask, -1, -2)
         e[b] -= e[b].max(axis=-2, keepdims=True)
         np.exp(e[b], out=e[b])
-        one_over_sum[b] = 1 / e[b].sum(axis=-2)[..., None]
+        one_over_sum[b] = 1 / (ones @ e[b])[..., None]
         np.matmul(e[b].swapaxes(-1, -2), v[b], out=out[b])  # (B,H,T,S)@(B,H,S,D) → (B,H,T,D)
         out[b] *= one_over_sum[b]
     if weights is not None:
@@ -91,7 +91,7 @@ def _attend_back(g, out, saved, dq, dk, dv):
     """The backward step on arrays, into `dq`, `dk`, `dv`. With P = e / sum: dP = g vᵀ, dS = P (dP − Σ g·out)."""
     q, k, v, e, one_over_sum, scale = saved
     g = g * one_over_sum
-    along = np.einsum("...td,...td->...t", g, out)[..., None, :]
+    along = np.vecdot(g, out)[..., None, :]
     for b in cache_sized(len(q), e[0].size):
         np.matmul(e[b], g[b], out=dv[b])  # (B,H,S,T)@(B,H,T,D) → (B,H,S,D)
         ds = v[b] @ g[b].swapaxes(-1, -2)  # (B,H,S,D)@(B,H,D,T) → (B,H,S,T)

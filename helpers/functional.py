@@ -74,7 +74,7 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     def pullback(g):
         g = g.reshape(-1, N)
         dx, dw = (g @ w.T).reshape(x.shape), a.T @ g
-        return (dx, dw) if bias is None else (dx, dw, g.sum(axis=0))
+        return (dx, dw) if bias is None else (dx, dw, column_sums(g))
 
     parents = (x, weight) if bias is None else (x, weight, bias)
     return Tensor(out.reshape(*x.shape[:-1], N), parents=parents, pullback=pullback)
@@ -103,16 +103,16 @@ def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, epsilon: float = 1e-5) -
     C, w = x.shape[-1], weight.data
     mean = np.full(C, 1 / C, dtype=x.dtype)  # a product with it takes the mean of each row, in one pass
     normal = x.data - (x.data @ mean)[..., None]
-    scale = 1 / np.sqrt(np.einsum("...c,...c->...", normal, normal)[..., None] / C + epsilon)
+    scale = 1 / np.sqrt(np.vecdot(normal, normal)[..., None] / C + epsilon)
     normal *= scale
     out = normal * w
     out += bias.data
 
     def pullback(g):
         rows = g.reshape(-1, C)
-        dw, db = np.einsum("nc,nc->c", rows, normal.reshape(-1, C)), rows.sum(axis=0)
+        dw, db = np.einsum("nc,nc->c", rows, normal.reshape(-1, C)), column_sums(rows)
         g = g * w
-        along = np.einsum("...c,...c->...", g, normal)[..., None] / C
+        along = np.vecdot(g, normal)[..., None] / C
         g -= (g @ mean)[..., None]
         g -= normal * along
         g *= scale
@@ -124,29 +124,40 @@ def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, epsilon: float = 1e-5) -
 def gelu(x: Tensor) -> Tensor:
     """x · Φ(x), a smooth relu, by its tanh approximation: x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³))).
 
-    Its slope is found on the way forward, while the numbers are at hand: the way back is one product.
     Source: Hendrycks and Gimpel 2016. Products, not powers: `x*x*x` is many times as fast as `x**3` in NumPy.
     """
     a = x.data.reshape(-1)
-    out, slope = np.empty_like(a), np.empty_like(a)
+    out, half = np.empty_like(a), np.empty_like(a)  # half: (1 + tanh(…)) / 2, close to Φ(x)
     for i in cache_sized(len(a)):
-        z, y, s = a[i], out[i], slope[i]
-        cube = z * z
-        cube *= 0.044715 * SQRT_2_OVER_PI
-        np.multiply(cube, 3, out=s)
-        s += SQRT_2_OVER_PI  # s: the slope of what goes into tanh
-        cube += SQRT_2_OVER_PI
-        cube *= z
-        half = np.tanh(cube, out=cube)
-        half += 1
-        half *= 0.5  # (1 + tanh) / 2, close to Φ(z)
-        np.multiply(z, half, out=y)
-        s *= y
-        s *= 1 - half
-        s *= 2  # (1 − tanh²) / 2 = 2 · half · (1 − half)
-        s += half
-    slope = slope.reshape(x.shape)
-    return Tensor(out.reshape(x.shape), parents=(x,), pullback=lambda g: (g * slope,))
+        z, h = a[i], half[i]
+        np.multiply(z, z, out=h)
+        h *= 0.044715 * SQRT_2_OVER_PI
+        h += SQRT_2_OVER_PI
+        h *= z
+        np.tanh(h, out=h)
+        h += 1
+        h *= 0.5
+        np.multiply(z, h, out=out[i])
+
+    def pullback(g):
+        slope, g = np.empty_like(a), g.reshape(-1)
+        for i in cache_sized(len(a)):
+            z, h, s = a[i], half[i], slope[i]
+            np.multiply(z, z, out=s)
+            s *= 6 * 0.044715 * SQRT_2_OVER_PI
+            s += 2 * SQRT_2_OVER_PI  # twice the slope of what goes into tanh, whose own is 1 − tanh² = 4 h (1 − h)
+            s *= out[i]
+            s *= 1 - h
+            s += h
+            s *= g[i]
+        return (slope.reshape(x.shape),)
+
+    return Tensor(out.reshape(x.shape), parents=(x,), pullback=pullback)
+
+
+def column_sums(rows: np.ndarray) -> np.ndarray:
+    """(N, C) → (C,), as a product with ones: several times as fast as `rows.sum(axis=0)`."""
+    return np.ones(len(rows), dtype=rows.dtype) @ rows
 
 
 def cache_sized(count: int, size: int = 1, limit: int = 1 << 17) -> list[slice]:

@@ -58,5 +58,5 @@ def save(model, tokenizer, loss) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--steps", type=int, default=5000, help="training steps of the Shakespeare model")
+    parser.add_argument("--steps", type=int, default=4000, help="training steps of the Shakespeare model")
     shakespeare(parser.parse_args().steps)
