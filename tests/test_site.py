@@ -52,6 +52,19 @@ def test_page_is_whole(page_name, home, browser):
         assert not complaints, "\n".join(complaints)
 
 
+@pytest.mark.parametrize("mode", ["light", "dark"])
+@pytest.mark.parametrize("page_name", PAGES)
+def test_page_is_accessible(page_name, mode, site, browser):
+    with site_checks.served(site) as home:
+        with site_checks.watched(browser, home, color_scheme=mode) as (page, complaints):
+            page.goto(f"{home}{page_name}.html")
+            page.wait_for_selector("main")
+            site_checks.settle(page)
+            assert page.evaluate("document.documentElement.dataset.theme") == mode
+            complaints += site_checks.accessibility(page)
+            assert not complaints, "\n".join(complaints)
+
+
 def test_dark_mode(home, browser):
     with site_checks.watched(browser, home) as (page, complaints):
         page.goto(f"{home}{TOC['root']}.html")
@@ -139,6 +152,22 @@ def test_a_bad_page_is_caught(html, complaint, tmp_path, browser):
         assert re.search(complaint, "\n".join(complaints)), complaints
 
 
+@pytest.mark.parametrize(
+    "html, complaint",
+    [
+        ('<p style="color: #bbb; background: #fff">pale</p>', "serious: color-contrast"),
+        ("<button></button>", "critical: button-name"),
+        ("<p>Text.</p>", ""),
+    ],
+)
+def test_a_page_that_keeps_readers_out_is_caught(html, complaint, browser):
+    page = browser.new_page()
+    page.set_content(f'<html lang="en"><title>Bad</title><main>{html}</main>')
+    found = site_checks.accessibility(page)
+    page.close()
+    assert [line[: len(complaint)] for line in found] == [complaint] * bool(complaint)
+
+
 def test_a_broken_link_is_caught(tmp_path):
     (tmp_path / "a.html").write_text('<a href="b.html#there">1</a> <a href="b.html#gone">2</a> <img src="gone.png">')
     (tmp_path / "b.html").write_text('<h1 id="there">b</h1>')
@@ -184,7 +213,69 @@ def test_links_to_html_anchors_are_checked(tmp_path):
     assert done.returncode and "'gone'" in done.stdout and "'there'" not in done.stdout, done.stdout
 
 
+def test_times_are_counted_and_measured(tmp_path):
+    tree, said = tiny_book(tmp_path, "import time\ntime.sleep(3)"), []
+    for words in (600, 1200):  # the second time there is more to read, and the result comes from the cache
+        notebook = nbformat.read(tree / "tiny.ipynb", as_version=4)
+        notebook.cells[0].source = "# Tiny\n\n" + "[word](https://example.org/a/b) $x + y$ " * (words - 1)
+        nbformat.write(notebook, tree / "tiny.ipynb")
+        done = build(tree)
+        assert not done.returncode, done.stdout
+        page = BeautifulSoup((tree / "_build" / "html" / "tiny.html").read_text(encoding="utf-8"), "html.parser")
+        said.append(page.select_one("h1 + p.nw-times").text)
+    seconds = [int(re.search(r"Running: (\d+) s on the machine", line)[1]) for line in said]
+    assert seconds[0] == seconds[1] >= 3, said
+    assert said[0].startswith("Reading: about 3 minutes (600 words). ")
+    assert said[1].startswith("Reading: about 6 minutes (1,200 words). ")
+
+
 # Glossary and bibliography
+
+TERMS = re.findall(r"^## (.+)$", (ROOT / "book" / "glossary.md").read_text(encoding="utf-8"), re.M)
+WORKS = {key: entry.fields.get("year", "") for key, entry in bibliography.entries()}
+
+
+def cited(text: str) -> list[tuple[str, str, str]]:
+    """The links of a Markdown text into glossary and bibliography: their words, the page, the anchor."""
+    return re.findall(r"\[([^\]]*)\]\([^)\s]*(glossary|bibliography)\.md#([\w-]+)\)", text)
+
+
+def wrong_citations(text: str) -> list[str]:
+    """The links of `text` to a term or a work that is not there, or to a work of another year than they say."""
+    slugs, wrong = {term.lower().replace(" ", "-") for term in TERMS}, []
+    for words, page, anchor in cited(text):
+        there = anchor in slugs if page == "glossary" else anchor in WORKS and WORKS[anchor] in words
+        if not there:
+            wrong.append(f"[{words}]({page}.md#{anchor})")
+    return wrong
+
+
+@pytest.fixture(scope="module")
+def texts() -> dict[str, str]:
+    """The Markdown of every page, by its name."""
+    texts = {}
+    for path in (path for name in [TOC["root"], *CHAPTERS] for path in ROOT.glob(f"{name}.*")):
+        if path.suffix == ".md":
+            texts[path.name] = path.read_text(encoding="utf-8")
+        else:
+            cells = nbformat.read(path, as_version=4).cells
+            texts[path.name] = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    return texts
+
+
+def test_terms_and_works_that_are_linked_are_there(texts):
+    wrong = {name: wrong_citations(text) for name, text in texts.items()}
+    assert not any(wrong.values()), wrong
+
+
+def test_every_work_is_cited(texts):
+    assert WORKS.keys() == {anchor for text in texts.values() for _, page, anchor in cited(text) if page != "glossary"}
+
+
+def test_a_wrong_citation_is_caught():
+    good = "[a](../book/glossary.md#top-k) [Vaswani et al. 2017](bibliography.md#vaswani2017) [b](a.ipynb#top-k)"
+    bad = ["[a](glossary.md#gone)", "[Gone 1](bibliography.md#gone1)", "[Vaswani 1](bibliography.md#vaswani2017)"]
+    assert wrong_citations(good) == [] and wrong_citations(" ".join(bad)) == bad
 
 
 def test_bibliography_page_is_made_from_references():
@@ -195,6 +286,6 @@ def test_bibliography_page_is_made_from_references():
 
 def test_glossary_is_sorted_and_whole():
     text = (ROOT / "book" / "glossary.md").read_text(encoding="utf-8")
-    terms, *definitions = re.findall(r"^## (.+)$", text, re.M), *re.split(r"^## .+$", text, flags=re.M)[1:]
-    assert len(terms) >= 40 and terms == sorted(terms, key=str.casefold) and len(set(terms)) == len(terms)
+    definitions = re.split(r"^## .+$", text, flags=re.M)[1:]
+    assert len(TERMS) >= 40 and TERMS == sorted(TERMS, key=str.casefold) and len(set(TERMS)) == len(TERMS)
     assert all(20 < len(definition.strip()) < 500 for definition in definitions)

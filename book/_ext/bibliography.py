@@ -55,11 +55,15 @@ def line(key: str, entry: Entry) -> str:
     return f'- <a id="{key}"></a>**{names(entry)}**{year} {rest}.'
 
 
-def page(bib: Path = BOOK / "references.bib") -> str:
-    """The whole page as Markdown, sorted by author, then by year."""
-    entries = parse_file(str(bib), "bibtex").entries.items()
-    ordered = sorted(entries, key=lambda item: (names(item[1]).casefold(), item[1].fields.get("year", "")))
-    return HEAD + "\n" + "\n".join(line(key, entry) for key, entry in ordered) + "\n"
+def entries(bib: Path = BOOK / "references.bib") -> list[tuple[str, Entry]]:
+    """The keys and works in `bib`, sorted by author, then by year."""
+    works = parse_file(str(bib), "bibtex").entries.items()
+    return sorted(works, key=lambda item: (names(item[1]).casefold(), item[1].fields.get("year", "")))
+
+
+def page() -> str:
+    """The whole page as Markdown."""
+    return HEAD + "\n" + "\n".join(line(key, entry) for key, entry in entries()) + "\n"
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@
 - Warnings: a build that warned leaves nothing behind that would let the next one pass in silence.
 - Anchors: `<a id="name"></a>` in Markdown can be linked to, and a link to a missing one is a warning.
 - Search: asks for no other page where it cannot, which is when the book is opened from disk.
+- Times: below a chapter's title stands how long it takes to read, counted, and to run, measured.
+- Weight: the theme's icons come from its font (0.2 MB), not from the script that draws the same ones (1.5 MB).
 """
 
 import hashlib
@@ -13,10 +15,15 @@ import re
 import shutil
 from pathlib import Path
 
+import nbformat
 from docutils import nodes
+from myst_nb.sphinx_ import NbMetadataCollector
 
 MATHJAX_FILES = ("tex-chtml.js", "input/tex/extensions", "output/chtml/fonts/woff-v2")
 HELPERS_FILES = ("*.py", "*.js", "*.safetensors")
+WORDS_A_MINUTE = 200  # slower than a novel: there are formulas
+SECONDS_A_CODE_CELL = 15  # for its few lines, and for what they print or draw
+NOT_READ = re.compile(r"```.*?```|\$\$.*?\$\$|\]\([^)]*\)|<[^>]*>|\$[^$\n]*\$", re.S)  # code, formulas, addresses, tags
 
 
 def mathjax_folder() -> Path:
@@ -61,6 +68,26 @@ def search_without_fetch(app, pagename, templatename, context, doctree):
         )
 
 
+def reading(notebook) -> tuple[int, int]:
+    """The words in the Markdown cells of `notebook`, and the minutes to read it, code and results included."""
+    text = " ".join(NOT_READ.sub(" ", cell.source) for cell in notebook.cells if cell.cell_type == "markdown")
+    words = len(re.findall(r"\w+(?:[-'’.,]\w+)*", text))
+    code_cells = sum(cell.cell_type == "code" for cell in notebook.cells)
+    return words, max(1, round(words / WORDS_A_MINUTE + code_cells * SECONDS_A_CODE_CELL / 60))
+
+
+def say_times(app, pagename, templatename, context, doctree):
+    execution = NbMetadataCollector.get_exec_data(app.env, pagename)  # None where nothing ran; from the cache, too
+    if doctree is None or execution is None or not execution["runtime"]:
+        return
+    words, minutes = reading(nbformat.read(app.env.doc2path(pagename), as_version=4))
+    times = (
+        f"Reading: about {minutes} minute{'s' * (minutes > 1)} ({words:,} words). "
+        f"Running: {max(1, round(execution['runtime']))} s on the machine that built this page."
+    )
+    context["body"] = context["body"].replace("</h1>", f'</h1>\n<p class="nw-times">{times}</p>', 1)
+
+
 def copy_mathjax(app):
     target = Path(app.outdir) / "_static" / "mathjax"
     for name in MATHJAX_FILES:
@@ -72,9 +99,16 @@ def copy_mathjax(app):
             shutil.copy2(source, target / name)
 
 
+def drop_icon_script(app):
+    scripts = Path(app.outdir) / "_static" / "scripts"
+    (scripts / "fontawesome.js").write_text("// The icons come from the font that the theme's style sheet names.\n")
+    (scripts / "fontawesome.js.map").unlink(missing_ok=True)
+
+
 def finish(app, exception):
     if exception is None and app.builder.format == "html":
         copy_mathjax(app)
+        drop_icon_script(app)
     if app._warncount:  # Sphinx has no public name for it
         (Path(app.doctreedir) / "environment.pickle").unlink(missing_ok=True)
 
@@ -83,5 +117,6 @@ def setup(app):
     app.connect("config-inited", place_cache)
     app.connect("doctree-read", register_anchors)
     app.connect("html-page-context", search_without_fetch)
+    app.connect("html-page-context", say_times)
     app.connect("build-finished", finish)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

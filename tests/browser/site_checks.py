@@ -7,6 +7,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from axe_playwright_python.sync_playwright import Axe
+
 ALONE = ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--no-proxy-server"]  # no other host is there
 SETTLED = """async () => {
     if (window.MathJax?.startup) await MathJax.startup.promise;
@@ -95,3 +97,14 @@ def pictures(page) -> list[str]:
     if silent := page.eval_on_selector_all("article .nw-figure", count):
         complaints.append(f"{silent} figures without a label")
     return complaints
+
+
+def accessibility(page) -> list[str]:
+    """Complaints of axe-core that are serious or critical: contrast, names of buttons, roles, reach by keyboard."""
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    return [
+        f"{rule['impact']}: {rule['id']}: {rule['help']}: {node['html'][:200]}"
+        for rule in found
+        if rule["impact"] in ("serious", "critical")
+        for node in rule["nodes"]
+    ]
