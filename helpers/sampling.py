@@ -1,6 +1,6 @@
 """Sampling: from logits to the next token. Arrays in, arrays out; V is the size of the vocabulary.
 
-The widgets compute the same formulas in JavaScript, so they are kept plain. Chapter 7 builds this file.
+The formulas are kept plain; the functions check what comes in. Chapter 7 builds this file.
 Left out: typical sampling, Mirostat, contrastive search, speculative decoding.
 """
 
@@ -58,7 +58,7 @@ def top_p_filter(p, top_p: float) -> np.ndarray:
 
 
 def min_p_filter(p, min_p: float) -> np.ndarray:
-    """Keep the tokens at least min_p times as probable as the most probable one. Source: Nguyen et al. 2025."""
+    """Keep the tokens at least min_p times as probable as the most probable one. Source: Nguyen et al. 2024."""
     p = _checked_probabilities(p)
     _checked_share("min_p", min_p)
     return _keep(p, np.flatnonzero(p >= min_p * p.max()))
