@@ -27,7 +27,7 @@ help:
 	@echo "make clean           remove .venv, _build and caches"
 
 lab: .venv/reader.done
-	$(PY) -m jupyterlab $(ROOT) notebooks/01_next_word.ipynb $(ARGS)
+	$(PY) -m jupyterlab $(ROOT) --LabApp.default_url=/lab/tree/notebooks/01_next_word.ipynb $(ARGS)
 
 book: .venv/reader.done
 	$(BIN)/jupyter-book build . -W --keep-going $(ARGS)
