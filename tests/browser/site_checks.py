@@ -92,7 +92,7 @@ def pictures(page) -> list[str]:
     for alt in page.eval_on_selector_all("article img", "all => all.map(e => e.alt)"):
         if len(alt.split()) < 3 or alt.endswith((".png", ".svg", ".jpg")):
             complaints.append(f"picture with the alt text {alt!r}")
-    count = """all => all.filter(e => ![e, ...e.querySelectorAll('[role=img], svg')].some(
+    count = """all => all.filter(e => ![e, ...e.querySelectorAll('svg, [aria-label]')].some(
         x => x.getAttribute('aria-label') || x.querySelector(':scope > title'))).length"""
     if silent := page.eval_on_selector_all("article .nw-figure", count):
         complaints.append(f"{silent} figures without a label")
