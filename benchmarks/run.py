@@ -1,7 +1,7 @@
 """`make bench`: this book's engine against PyTorch eager, side by side in one run, on this machine.
 
 Both get the same weights and the same batches and take turns, so that a busy moment hits both. The numbers are
-medians over turns; a ratio above 1 means that the book's engine is faster. Losses must agree, or the run fails.
+medians; a ratio above 1 means that the book's engine is faster. Losses must agree, or the run fails.
 """
 
 from __future__ import annotations
@@ -60,22 +60,33 @@ def agreement(size) -> float:
     return difference
 
 
-def training(size, *, rounds: int, steps: int) -> tuple[float, float]:
-    """Median seconds of a training step, ours and PyTorch's, over `rounds` turns of `steps` steps each."""
+def training(size, *, turns: int, steps: int) -> tuple[float, float]:
+    """Median seconds of a training step, ours and PyTorch's, over `turns` turns of `steps` steps each.
+
+    A step's time runs from one request for a batch to the next. The first step of a turn, with its set-up, is left out.
+    """
     model, rng = build(*size), np.random.default_rng(0)
     twin = TorchGPT(model)
     optimizer = twin.optimizer(LR, DECAY)
     batches = text_batches(rng.integers(0, size[5], 20_000), size[4], size[3], rng=rng)
-    options = {"steps": steps, "lr": LR, "warmup": 1, "weight_decay": DECAY, "clip": CLIP, "threads": THREADS}
+    options = {"lr": LR, "warmup": 1, "weight_decay": DECAY, "clip": CLIP, "threads": THREADS}
     ours, theirs = [], []
-    for _ in range(rounds + 1):  # the first turn warms up
-        turn = list(islice(batches, steps))
-        ours.append(train(model, iter(turn), **options, progress=False).seconds / steps)
-        start = time.perf_counter()
-        for pair in turn:
+    for _ in range(turns):
+        clock: list[float] = []
+        train(model, timed(batches, clock), steps=steps + 1, **options, progress=False)
+        ours += np.diff(clock)[1:].tolist()
+        clock = []
+        for pair in islice(timed(batches, clock), steps + 1):
             torch_step(twin, optimizer, *pair, clip=CLIP)
-        theirs.append((time.perf_counter() - start) / steps)
-    return statistics.median(ours[1:]), statistics.median(theirs[1:])
+        theirs += np.diff(clock)[1:].tolist()
+    return statistics.median(ours), statistics.median(theirs)
+
+
+def timed(batches, clock: list[float]):
+    """The same batches; the moment of each request is noted."""
+    for batch in batches:
+        clock.append(time.perf_counter())
+        yield batch
 
 
 def generation(size, *, rounds: int) -> tuple[float, float]:
@@ -109,7 +120,7 @@ def main() -> None:
     print(f"{'model':>20} {'parameters':>10} {'ours':>10} {'PyTorch':>10} {'ratio':>6}")
     for size in SIZES:
         note = f"losses differ by at most {agreement(size):.0e}"
-        times = training(size, rounds=9, steps=15 if size[1] < 128 else 6)
+        times = training(size, turns=8, steps=15 if size[1] < 128 else 7)
         row(size, f"{build(*size).parameter_count():,}", *times, note)
     print("\nGenerating one sequence with the cache, a token")
     for size in SIZES:
