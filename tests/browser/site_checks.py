@@ -101,7 +101,8 @@ def pictures(page) -> list[str]:
 
 def accessibility(page) -> list[str]:
     """Complaints of axe-core that are serious or critical: contrast, names of buttons, roles, reach by keyboard."""
-    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+    options = {"resultTypes": ["violations"], "preload": False}  # or it asks for style sheets at wrong addresses
+    found = Axe().run(page, options=options).response["violations"]
     return [
         f"{rule['impact']}: {rule['id']}: {rule['help']}: {node['html'][:200]}"
         for rule in found
