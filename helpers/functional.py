@@ -163,7 +163,7 @@ def column_sums(rows: np.ndarray) -> np.ndarray:
 def cache_sized(count: int, size: int = 1, limit: int = 1 << 17) -> list[slice]:
     """Slices of `count` things of `size` numbers each, so that one slice (about `limit` numbers) fits a core's cache.
 
-    Several passes over a small piece are two to three times as fast as the same passes over a large array.
+    Passes over a small piece find it in the cache; over a large array each pass goes to memory again.
     """
     step = max(1, limit // size)
     return [slice(i, i + step) for i in range(0, count, step)]
