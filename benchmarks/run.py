@@ -1,25 +1,28 @@
-"""`make bench`: this book's engine against PyTorch eager, side by side in one run, on this machine.
+"""`make bench`: this book's engine against PyTorch, side by side in one run, on this machine.
 
-Both get the same weights and the same batches and take turns, so that a busy moment hits both. The numbers are
-medians; a ratio above 1 means that the book's engine is faster. Losses must agree, or the run fails.
+PyTorch runs in two ways: eager, operation by operation, which is what the engine does too, attention included; and with
+its fused attention kernel. Each of the three has a process of its own, with nothing of the other two in it, since both
+the book's way of keeping memory and a second pool of threads would change what is measured. They get the same weights
+and the same batches and take turns, so that a busy moment hits all of them; two wait while one works. The numbers are
+medians; a ratio above 1 means that the book's engine is faster. The losses of the first turn must agree, and the first
+tokens generated must be the same, or the run fails.
 """
 
 from __future__ import annotations
 
-import os
+import multiprocessing
 import statistics
 import sys
 import time
+from importlib.metadata import version
 from itertools import islice
 
 import numpy as np
-import torch
 from threadpoolctl import threadpool_info
 
-from benchmarks.torch_gpt import TorchGPT, torch_generate, torch_step
 from helpers.gpt import GPT, GPTConfig
 from helpers.sampling import greedy
-from helpers.training import AdamW, text_batches, train
+from helpers.training import text_batches, train, warmup_cosine
 
 SIZES = [  # layers, channels, heads, context, batch, vocabulary
     (2, 64, 4, 32, 32, 64),
@@ -30,101 +33,151 @@ SIZES = [  # layers, channels, heads, context, batch, vocabulary
 LR, DECAY, CLIP, THREADS = 1e-3, 0.01, 1.0, 2
 
 
-def build(layers, channels, heads, context, batch, vocabulary) -> GPT:
-    return GPT(GPTConfig(vocabulary, context, layers, heads, channels), rng=np.random.default_rng(0))
+class Book:
+    """The book's engine on one size of model."""
 
+    def __init__(self, layers, channels, heads, context, batch, vocabulary):
+        self.model = GPT(GPTConfig(vocabulary, context, layers, heads, channels), rng=np.random.default_rng(0))
+        rng = np.random.default_rng(0)
+        self.batches = text_batches(rng.integers(0, vocabulary, 20_000), batch, context, rng=rng)
 
-def losses_of_five_steps(model: GPT, batches) -> list[float]:
-    """Losses of AdamW steps at a constant rate without clipping."""
-    optimizer, losses = AdamW(model, lr=LR, weight_decay=DECAY), []
-    for pair in batches:
-        optimizer.zero_grad()
-        loss = model.loss(*pair)
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    return losses
+    def train(self, steps: int) -> tuple[list[float], list[float]]:
+        """Seconds and loss of each step but the first, whose time holds the set-up.
 
-
-def agreement(size) -> float:
-    """The largest difference between the losses of both over five steps; ends the run if it is not rounding."""
-    model, rng = build(*size), np.random.default_rng(0)
-    batches = list(islice(text_batches(rng.integers(0, size[5], 20_000), size[4], size[3], rng=rng), 5))
-    twin = TorchGPT(model)
-    optimizer = twin.optimizer(LR, DECAY)
-    theirs = [torch_step(twin, optimizer, *pair) for pair in batches]
-    ours = losses_of_five_steps(model, batches)
-    difference = max(abs(a - b) for a, b in zip(ours, theirs, strict=True))
-    if difference > 1e-3:
-        sys.exit(f"The losses of {size} differ: {ours} here, {theirs} in PyTorch.")
-    return difference
-
-
-def training(size, *, turns: int, steps: int) -> tuple[float, float]:
-    """Median seconds of a training step, ours and PyTorch's, over `turns` turns of `steps` steps each.
-
-    A step's time runs from one request for a batch to the next. The first step of a turn, with its set-up, is left out.
-    """
-    model, rng = build(*size), np.random.default_rng(0)
-    twin = TorchGPT(model)
-    optimizer = twin.optimizer(LR, DECAY)
-    batches = text_batches(rng.integers(0, size[5], 20_000), size[4], size[3], rng=rng)
-    options = {"lr": LR, "warmup": 1, "weight_decay": DECAY, "clip": CLIP, "threads": THREADS}
-    ours, theirs = [], []
-    for _ in range(turns):
+        A step's time runs from one request for a batch to the next.
+        """
         clock: list[float] = []
-        train(model, timed(batches, clock), steps=steps + 1, **options, progress=False)
-        ours += np.diff(clock)[1:].tolist()
-        clock = []
-        for pair in islice(timed(batches, clock), steps + 1):
-            torch_step(twin, optimizer, *pair, clip=CLIP)
-        theirs += np.diff(clock)[1:].tolist()
-    return statistics.median(ours), statistics.median(theirs)
+        losses = self.learn(self.timed(clock), steps + 2)
+        return np.diff(clock)[1:].tolist(), losses[1:-1]
 
+    def timed(self, clock: list[float]):
+        for batch in self.batches:
+            clock.append(time.perf_counter())
+            yield batch
 
-def timed(batches, clock: list[float]):
-    """The same batches; the moment of each request is noted."""
-    for batch in batches:
-        clock.append(time.perf_counter())
-        yield batch
+    def learn(self, batches, steps: int) -> list[float]:
+        options = {"lr": LR, "warmup": 1, "weight_decay": DECAY, "clip": CLIP, "threads": THREADS, "progress": False}
+        return train(self.model, batches, steps=steps, **options).losses
 
-
-def generation(size, *, rounds: int) -> tuple[float, float]:
-    """Median seconds a token when one sequence grows greedily from one token to the whole context, with the cache."""
-    model, steps = build(*size), size[3] - 1
-    twin = TorchGPT(model)
-    ours, theirs = [], []
-    for _ in range(rounds + 1):
+    def generate(self, steps: int) -> tuple[float, list[int]]:
+        """Seconds a token, and the tokens, when one sequence grows greedily from one token, with the cache."""
         start = time.perf_counter()
-        own = model.generate([1], steps, greedy)
-        middle = time.perf_counter()
-        other = torch_generate(twin, [1], steps)
-        ours.append((middle - start) / steps)
-        theirs.append((time.perf_counter() - middle) / steps)
-    if own[:8] != other[:8]:
-        sys.exit(f"The generated tokens of {size} differ: {own[:8]} here, {other[:8]} in PyTorch.")
-    return statistics.median(ours[1:]), statistics.median(theirs[1:])
+        tokens = self.continuation(steps)
+        return (time.perf_counter() - start) / steps, tokens
+
+    def continuation(self, steps: int) -> list[int]:
+        return self.model.generate([1], steps, greedy)
 
 
-def row(size, parameters: str, ours: float, theirs: float, note: str = "") -> None:
-    name, times = "/".join(map(str, size)), f"{1e3 * ours:>7.2f} ms {1e3 * theirs:>7.2f} ms"
-    print(f"{name:>20} {parameters:>10} {times} {theirs / ours:>6.2f}  {note}", flush=True)
+class PyTorch(Book):
+    """The same model with the same weights in PyTorch."""
+
+    fused = False
+
+    def __init__(self, *size):
+        import torch
+
+        from benchmarks import torch_gpt
+
+        torch.set_num_threads(THREADS)
+        super().__init__(*size)
+        self.torch_gpt, self.model = torch_gpt, torch_gpt.TorchGPT(self.model, fused=self.fused)
+
+    def learn(self, batches, steps: int) -> list[float]:
+        optimizer, losses = self.model.optimizer(LR, DECAY), []
+        for step, pair in enumerate(islice(batches, steps)):
+            for group in optimizer.param_groups:
+                group["lr"] = warmup_cosine(step, steps, peak=LR, warmup=1)
+            losses.append(self.torch_gpt.torch_step(self.model, optimizer, *pair, clip=CLIP))
+        return losses
+
+    def continuation(self, steps: int) -> list[int]:
+        return self.torch_gpt.torch_generate(self.model, [1], steps)
+
+
+class FusedPyTorch(PyTorch):
+    """And with PyTorch's fused attention kernel."""
+
+    fused = True
+
+
+class Remote:
+    """An engine in a process of its own: `call(size, "train", 5)` returns what its `train(5)` returns there."""
+
+    def __init__(self, engine: type[Book]):
+        context = multiprocessing.get_context("spawn")
+        self.pipe, far_end = context.Pipe()
+        self.process = context.Process(target=self.serve, args=(far_end, engine), daemon=True)
+        self.process.start()
+        far_end.close()
+
+    @staticmethod
+    def serve(pipe, engine: type[Book]) -> None:
+        size = built = None
+        while True:
+            try:
+                wanted, method, count = pipe.recv()
+            except EOFError:
+                return
+            if wanted != size:
+                size, built = wanted, engine(*wanted)
+            pipe.send(getattr(built, method)(count))
+
+    def call(self, size, method: str, count: int):
+        self.pipe.send((size, method, count))
+        return self.pipe.recv()
+
+
+def training(remotes: list[Remote], size, *, turns: int, steps: int) -> tuple[list[float], float]:
+    """Median seconds of a training step of each engine, and the largest difference between their losses."""
+    seconds: list[list[float]] = [[] for _ in remotes]
+    difference = 0.0
+    for turn in range(turns):
+        results = [remote.call(size, "train", steps) for remote in remotes]
+        for mine, (times, _) in zip(seconds, results, strict=True):
+            mine += times
+        if turn == 0:
+            losses = np.array([losses for _, losses in results])
+            difference = float(np.ptp(losses, axis=0).max())
+            if not difference < 1e-3:
+                sys.exit(f"The losses of {size} differ: {losses.tolist()}.")
+    return [statistics.median(s) for s in seconds], difference
+
+
+def generation(remotes: list[Remote], size, *, rounds: int) -> list[float]:
+    """Median seconds a token of each engine, the cache growing from one token to the whole context."""
+    seconds: list[list[float]] = [[] for _ in remotes]
+    for _ in range(rounds + 1):
+        results = [remote.call(size, "generate", size[3] - 1) for remote in remotes]
+        for mine, (time_, _) in zip(seconds, results, strict=True):
+            mine.append(time_)
+        if len({tuple(tokens[:8]) for _, tokens in results}) > 1:
+            sys.exit(f"The generated tokens of {size} differ: {[tokens[:8] for _, tokens in results]}.")
+    return [statistics.median(s[1:]) for s in seconds]
+
+
+def row(size, seconds: list[float], note: str = "") -> None:
+    ours, *others = seconds
+    columns = "".join(f" {1e3 * s:>9.2f} ms {s / ours:>6.2f}" for s in others)
+    print(f"{'/'.join(map(str, size)):>20} {1e3 * ours:>7.2f} ms{columns}  {note}", flush=True)
 
 
 def main() -> None:
-    torch.set_num_threads(min(2, os.cpu_count() or 1))
     for pool in threadpool_info():
         print(pool["internal_api"], pool["version"], pool.get("architecture", ""), f"{pool['num_threads']} threads")
-    print(f"numpy {np.__version__}, torch {torch.__version__} with {torch.get_num_threads()} threads\n")
-    print("A training step (layers/channels/heads/T/B/V); the ratio is PyTorch's time over ours.")
-    print(f"{'model':>20} {'parameters':>10} {'ours':>10} {'PyTorch':>10} {'ratio':>6}")
+    print(f"numpy {version('numpy')}, torch {version('torch')} with {THREADS} threads\n")
+    print(
+        "The model is layers/channels/heads/T/B/V; eager and fused are PyTorch's times, a ratio is its time over ours."
+    )
+    remotes = [Remote(engine) for engine in (Book, PyTorch, FusedPyTorch)]
+    head = f"{'model':>20} {'ours':>10} {'eager':>12} {'ratio':>6} {'fused':>12} {'ratio':>6}"
+    print(f"\nA training step\n{head}")
     for size in SIZES:
-        note = f"losses differ by at most {agreement(size):.0e}"
-        times = training(size, turns=8, steps=15 if size[1] < 128 else 7)
-        row(size, f"{build(*size).parameter_count():,}", *times, note)
-    print("\nGenerating one sequence with the cache, a token")
+        seconds, difference = training(remotes, size, turns=8, steps=15 if size[1] < 128 else 7)
+        row(size, seconds, f"losses differ by at most {difference:.0e}")
+    print(f"\nGenerating one sequence with the cache, a token\n{head}")
     for size in SIZES:
-        row(size, "", *generation(size, rounds=9))
+        row(size, generation(remotes, size, rounds=9))
 
 
 if __name__ == "__main__":

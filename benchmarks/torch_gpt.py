@@ -1,7 +1,8 @@
 """The same GPT in PyTorch, eager, written the usual way: the yardstick for speed and for correctness.
 
-`nn.Linear`, `nn.LayerNorm`, `nn.Embedding`, fused scaled-dot-product attention, `torch.optim.AdamW`. `TorchGPT` takes
-over the parameters of a `helpers.gpt.GPT`, so that both start from the same numbers.
+`nn.Linear`, `nn.LayerNorm`, `nn.Embedding`, `torch.optim.AdamW`, and attention either as written in minGPT and nanoGPT,
+operation by operation, or as PyTorch's fused kernel. `TorchGPT` takes over the parameters of a `helpers.gpt.GPT`, so
+that both start from the same numbers.
 """
 
 from __future__ import annotations
@@ -16,23 +17,31 @@ from helpers.gpt import GPT
 
 
 class Attention(nn.Module):
-    def __init__(self, C: int, H: int):
+    def __init__(self, C: int, H: int, context: int, fused: bool):
         super().__init__()
-        self.H, self.qkv, self.out = H, nn.Linear(C, 3 * C), nn.Linear(C, C)
+        self.H, self.fused, self.qkv, self.out = H, fused, nn.Linear(C, 3 * C), nn.Linear(C, C)
+        future = torch.ones(context, context, dtype=torch.bool).triu(1)
+        self.register_buffer("future", future, persistent=False)
 
     def forward(self, x, past=None):
         B, T, C = x.shape
         q, k, v = (part.view(B, T, self.H, C // self.H).transpose(1, 2) for part in self.qkv(x).split(C, dim=-1))
         if past is not None:
             k, v = torch.cat((past[0], k), dim=2), torch.cat((past[1], v), dim=2)
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=T > 1)
+        if self.fused:
+            y = F.scaled_dot_product_attention(q, k, v, is_causal=T > 1)
+        else:
+            scores = q @ k.transpose(-2, -1) / math.sqrt(C // self.H)
+            if T > 1:
+                scores = scores.masked_fill(self.future[:T, :T], -math.inf)
+            y = F.softmax(scores, dim=-1) @ v
         return self.out(y.transpose(1, 2).reshape(B, T, C)), (k, v)
 
 
 class Block(nn.Module):
-    def __init__(self, C: int, H: int):
+    def __init__(self, C: int, H: int, context: int, fused: bool):
         super().__init__()
-        self.norm1, self.norm2, self.attention = nn.LayerNorm(C), nn.LayerNorm(C), Attention(C, H)
+        self.norm1, self.norm2, self.attention = nn.LayerNorm(C), nn.LayerNorm(C), Attention(C, H, context, fused)
         self.mlp = nn.ModuleDict({"up": nn.Linear(C, 4 * C), "down": nn.Linear(4 * C, C)})
 
     def forward(self, x, past=None):
@@ -44,11 +53,11 @@ class Block(nn.Module):
 class TorchGPT(nn.Module):
     """Logits (B, T, V) for tokens (B, T); with `past` (one pair of keys and values a layer) also the grown pairs."""
 
-    def __init__(self, model: GPT):
+    def __init__(self, model: GPT, *, fused: bool = True):
         super().__init__()
         c = model.config
         self.tokens, self.positions = nn.Embedding(c.vocab_size, c.channels), nn.Embedding(c.context, c.channels)
-        self.blocks = nn.ModuleList(Block(c.channels, c.heads) for _ in range(c.layers))
+        self.blocks = nn.ModuleList(Block(c.channels, c.heads, c.context, fused) for _ in range(c.layers))
         self.norm = nn.LayerNorm(c.channels)
         ours = {name: torch.from_numpy(p.data.copy()) for name, p in model.named_parameters()}
         self.load_state_dict({n: ours[n].T if transposed(n) else ours[n] for n in ours})

@@ -71,12 +71,14 @@ def _attend(q, k, v, mask, out, weights):
     (B, H, T, D), S = q.shape, k.shape[2]
     scale = 1 / math.sqrt(D)
     q = q * scale
+    if mask is not None:
+        mask = np.ascontiguousarray(np.swapaxes(mask, -1, -2))
     e = np.empty((B, H, S, T), dtype=q.dtype)
     one_over_sum, ones = np.empty((B, H, T, 1), dtype=q.dtype), np.ones(S, dtype=q.dtype)
     for b in cache_sized(B, H * S * T):
         np.matmul(k[b], q[b].swapaxes(-1, -2), out=e[b])  # (B,H,S,D)@(B,H,D,T) → (B,H,S,T)
         if mask is not None:
-            e[b] += np.swapaxes(mask[b] if mask.ndim == 4 and len(mask) == B else mask, -1, -2)
+            e[b] += mask[b] if mask.ndim == 4 and len(mask) == B else mask
         e[b] -= e[b].max(axis=-2, keepdims=True)
         np.exp(e[b], out=e[b])
         one_over_sum[b] = 1 / (ones @ e[b])[..., None]

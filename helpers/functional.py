@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 
-from helpers.tensor import Tensor
+from helpers.tensor import Tensor, is_tracking
 
 SQRT_2_OVER_PI = math.sqrt(2 / math.pi)  # a Python float: NumPy's float64 scalar would promote float32 arrays
 
@@ -35,7 +35,7 @@ def cross_entropy(logits: Tensor, targets: np.ndarray, ignore: int | None = None
 
     logits: (…, V). targets: integers of shape (…), each in 0 … V−1; positions equal to `ignore` do not count.
     """
-    V = logits.shape[-1]
+    V, shape = logits.shape[-1], logits.shape
     z, y = logits.data.reshape(-1, V), np.asarray(targets).reshape(-1)
     if np.shape(targets) != logits.shape[:-1]:
         came, wanted = np.shape(targets), logits.shape[:-1]
@@ -56,7 +56,7 @@ def cross_entropy(logits: Tensor, targets: np.ndarray, ignore: int | None = None
         if ignore is not None:
             dz[np.setdiff1d(np.arange(len(dz)), rows)] = 0
         dz[rows, y] -= g / len(y)
-        return (dz.reshape(logits.shape),)
+        return (dz.reshape(shape),)
 
     return Tensor(np.asarray(loss), parents=(logits,), pullback=pullback)
 
@@ -66,23 +66,32 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     K, N = weight.shape
     if x.shape[-1] != K:
         raise ValueError(f"This layer takes {K} channels in the last axis; got shape {x.shape}.")
-    a, w = x.data.reshape(-1, K), weight.data
+    a, w, shape = x.data.reshape(-1, K), weight.data, x.shape
     out = a @ w
     if bias is not None:
         out += bias.data
 
     def pullback(g):
         g = g.reshape(-1, N)
-        dx, dw = (g @ w.T).reshape(x.shape), a.T @ g
+        dx, dw = (g @ w.T).reshape(shape), a.T @ g
         return (dx, dw) if bias is None else (dx, dw, column_sums(g))
 
     parents = (x, weight) if bias is None else (x, weight, bias)
-    return Tensor(out.reshape(*x.shape[:-1], N), parents=parents, pullback=pullback)
+    return Tensor(out.reshape(*shape[:-1], N), parents=parents, pullback=pullback)
 
 
 def embedding(weight: Tensor, index: np.ndarray) -> Tensor:
     """Row `index[…]` of weight (V, C): integers of any shape (…) → (…, C)."""
     index, shape = np.asarray(index), weight.shape
+    try:
+        if index.min(initial=0) < 0:
+            raise IndexError("NumPy would count from the end")
+        rows = weight.data[index]
+    except IndexError:
+        raise ValueError(
+            f"A table of {shape[0]} rows takes integers from 0 to {shape[0] - 1}; "
+            f"{index.dtype} from {index.min()} to {index.max()} came."
+        ) from None
 
     def pullback(g):
         order = np.argsort(index, axis=None, kind="stable")  # equal tokens side by side, then one sum for each
@@ -92,7 +101,7 @@ def embedding(weight: Tensor, index: np.ndarray) -> Tensor:
         out[tokens[starts]] = np.add.reduceat(g.reshape(-1, shape[1])[order], starts, axis=0)
         return (out,)
 
-    return Tensor(weight.data[index], parents=(weight,), pullback=pullback)
+    return Tensor(rows, parents=(weight,), pullback=pullback)
 
 
 def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, epsilon: float = 1e-5) -> Tensor:
@@ -126,33 +135,27 @@ def gelu(x: Tensor) -> Tensor:
 
     Source: Hendrycks and Gimpel 2016. Products, not powers: `x*x*x` is many times as fast as `x**3` in NumPy.
     """
-    a = x.data.reshape(-1)
-    out, half = np.empty_like(a), np.empty_like(a)  # half: (1 + tanh(…)) / 2, close to Φ(x)
+    a, shape = x.data.reshape(-1), x.shape
+    out, slope = np.empty_like(a), np.empty_like(a) if is_tracking() else None
     for i in cache_sized(len(a)):
-        z, h = a[i], half[i]
-        np.multiply(z, z, out=h)
+        z = a[i]
+        h = z * z
         h *= 0.044715 * SQRT_2_OVER_PI
         h += SQRT_2_OVER_PI
         h *= z
         np.tanh(h, out=h)
         h += 1
-        h *= 0.5
+        h *= 0.5  # (1 + tanh(…)) / 2, close to Φ(x)
         np.multiply(z, h, out=out[i])
-
-    def pullback(g):
-        slope, g = np.empty_like(a), g.reshape(-1)
-        for i in cache_sized(len(a)):
-            z, h, s = a[i], half[i], slope[i]
+        if slope is not None:
+            s = slope[i]
             np.multiply(z, z, out=s)
             s *= 6 * 0.044715 * SQRT_2_OVER_PI
             s += 2 * SQRT_2_OVER_PI  # twice the slope of what goes into tanh, whose own is 1 − tanh² = 4 h (1 − h)
             s *= out[i]
             s *= 1 - h
             s += h
-            s *= g[i]
-        return (slope.reshape(x.shape),)
-
-    return Tensor(out.reshape(x.shape), parents=(x,), pullback=pullback)
+    return Tensor(out.reshape(shape), parents=(x,), pullback=lambda g: (g * slope.reshape(shape),))
 
 
 def column_sums(rows: np.ndarray) -> np.ndarray:
@@ -160,7 +163,7 @@ def column_sums(rows: np.ndarray) -> np.ndarray:
     return np.ones(len(rows), dtype=rows.dtype) @ rows
 
 
-def cache_sized(count: int, size: int = 1, limit: int = 1 << 17) -> list[slice]:
+def cache_sized(count: int, size: int = 1, limit: int = 1 << 16) -> list[slice]:
     """Slices of `count` things of `size` numbers each, so that one slice (about `limit` numbers) fits a core's cache.
 
     Passes over a small piece find it in the cache; over a large array each pass goes to memory again.

@@ -40,7 +40,8 @@ class Block(Module):
     """One layer: attention moves information between positions, the MLP works on each; both add to the stream x."""
 
     def __init__(self, config: GPTConfig, *, rng: np.random.Generator):
-        C, out_scale = config.channels, 1 / math.sqrt(2 * config.layers)  # 2 additions a layer keep variance near 1
+        # 2 additions a layer, each small: the stream starts as the embeddings, numbers near 0.02, and not as noise
+        C, out_scale = config.channels, 0.1 / math.sqrt(2 * config.layers)
         self.norm1, self.norm2 = LayerNorm(C), LayerNorm(C)
         self.attention = MultiHeadAttention(C, config.heads, rng=rng, out_scale=out_scale)
         self.mlp = MLP(C, rng=rng, out_scale=out_scale)

@@ -7,14 +7,13 @@ with a dozen vector operations. Chapter 6 builds this file. Left out: training m
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Iterator
 
 import numpy as np
 
 from helpers.functional import embedding, gelu, layer_norm, linear
-from helpers.tensor import Tensor
+from helpers.tensor import Tensor, shared_zeros
 
 
 class Module:
@@ -40,22 +39,18 @@ class Module:
     def flatten(self) -> tuple[np.ndarray, np.ndarray]:
         """Make every parameter a view into one flat array, and its gradient a view into a second; return both (N,)."""
         parameters = self.parameters()
-        data = np.concatenate([p.data.reshape(-1) for p in parameters])
-        grad = np.zeros_like(data)
-        start = 0
-        for p in parameters:
-            end = start + p.size
-            p.data, p.grad = data[start:end].reshape(p.shape), grad[start:end].reshape(p.shape)
-            start = end
+        flat = np.concatenate([p.data.reshape(-1) for p in parameters])
+        data, grad = (shared_zeros(len(flat), flat.dtype) for _ in range(2))
+        data[:] = flat
+        for p, its_data, its_grad in zip(parameters, self.views(data), self.views(grad), strict=True):
+            p.data, p.grad = its_data, its_grad
         return data, grad
 
-    def replica(self) -> tuple[Module, np.ndarray]:
-        """A twin that shares this module's parameters but has gradients of its own, and their flat array (N,)."""
-        twin = copy.deepcopy(self)
-        _, grad = twin.flatten()
-        for mine, its in zip(self.parameters(), twin.parameters(), strict=True):
-            its.data = mine.data
-        return twin, grad
+    def views(self, flat: np.ndarray) -> list[np.ndarray]:
+        """The parts of a flat array (N,) that belong to the parameters, each in the shape of its parameter."""
+        parameters = self.parameters()
+        parts = np.split(flat, np.cumsum([p.size for p in parameters])[:-1])
+        return [part.reshape(p.shape) for part, p in zip(parts, parameters, strict=True)]
 
     def astype(self, dtype) -> Module:
         """Turn all parameters into `dtype` (float64 for gradient checks); gradients are forgotten. Returns self."""

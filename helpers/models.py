@@ -1,8 +1,12 @@
-"""Models that come with the book: small GPTs in helpers/shipped, trained by `make models`, and yours."""
+"""Models that come with the book: small GPTs in helpers/shipped, trained by `make models`, and yours.
+
+And how to ask one that was trained on prompts. Chapters 6 and 8 train such models.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -44,3 +48,23 @@ def load_gpt(path_or_name: str | os.PathLike):
             f"{tokenizer.vocab_size}; they must be equal. Save the model with the tokenizer it was trained with."
         )
     return restore(GPT(config, rng=np.random.default_rng(0)), checkpoint), tokenizer
+
+
+def write(model: GPT, tokenizer, prompt: str, choose: Callable) -> tuple[str, bool]:
+    """What a model that was trained on prompts writes after one, and whether it ended by itself, with "<end>".
+
+    choose: as in `GPT.generate`. Raises ValueError if the prompt is empty, is longer than the model can read, or has a
+    word that the tokenizer does not know.
+    """
+    if not prompt.strip():
+        raise ValueError("The prompt is empty; ask for something, such as 'Write a poem about a cat.'")
+    asked = tokenizer.encode(prompt.strip() + "\n")
+    context = model.config.context
+    if len(asked) >= context:
+        raise ValueError(
+            f"The prompt has {len(asked)} tokens with its line break; this model reads at most {context}, and its "
+            "answer must fit in, too. Ask in fewer words."
+        )
+    ids = model.generate(asked, context - len(asked), choose, stop=tokenizer.end)[len(asked) :]
+    ended = ids[-1] == tokenizer.end
+    return tokenizer.decode(ids[:-1] if ended else ids), ended

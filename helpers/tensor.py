@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import mmap
 from collections.abc import Callable
 
 import numpy as np
@@ -28,6 +29,11 @@ def no_grad():
         _tracking.reset(token)
 
 
+def is_tracking() -> bool:
+    """Whether results remember how they were made, as they do outside of `no_grad`."""
+    return _tracking.get()
+
+
 class Tensor:
     """An array with a gradient.
 
@@ -36,20 +42,19 @@ class Tensor:
     operation made) keep one. `parents` and `pullback` are for operations; see `exp` for the shortest example.
     """
 
-    __slots__ = ("data", "grad", "parents", "pullback")
+    __slots__ = ("data", "grad", "origin")
     __array_ufunc__ = None  # so that `array * tensor` asks the tensor, not NumPy
 
     def __init__(self, data, *, dtype=np.float32, parents: tuple = (), pullback: Callable | None = None):
         self.grad = None
         if pullback is None:
-            self.data = np.array(data, dtype=dtype)
-            self.parents, self.pullback = (), None
+            self.data, self.origin = np.array(data, dtype=dtype), None
             return
         self.data = data
         for p in parents:
             if isinstance(p, Tensor) and p.data.dtype != data.dtype:
                 raise TypeError(f"An operation turned {p.dtype} into {data.dtype}; make both tensors of one dtype.")
-        self.parents, self.pullback = (parents, pullback) if _tracking.get() else ((), None)
+        self.origin = Origin(data.shape, parents, pullback) if _tracking.get() else None
 
     # what it looks like
 
@@ -200,16 +205,30 @@ class Tensor:
         """Add d(self)/d(leaf) to the `grad` of every leaf that this one-element tensor was computed from."""
         if self.size != 1:
             raise ValueError(f"backward() starts from a single number; this one has shape {self.shape}: sum it first.")
-        arrived = {id(self): np.ones_like(self.data)}
-        for node in reversed(_parents_first(self)):
+        end = self.origin or self
+        arrived = {id(end): np.ones_like(self.data)}
+        for node in reversed(_parents_first(end)):
             g = arrived.pop(id(node))
-            if node.pullback is None:
+            if isinstance(node, Tensor):
                 node.grad = np.array(g) if node.grad is None else np.add(node.grad, g, out=node.grad)
                 continue
             for parent, part in zip(node.parents, node.pullback(g), strict=True):
-                if isinstance(parent, Tensor):
+                if parent is not None:
                     part = _unbroadcast(part, parent.shape)
                     arrived[id(parent)] = arrived[id(parent)] + part if id(parent) in arrived else part
+
+
+class Origin:
+    """How a tensor was made: what the walk back needs of it, so that its data may be forgotten before.
+
+    parents: the origin of each tensor that it was made from, or that tensor itself if it is a leaf; None for constants.
+    """
+
+    __slots__ = ("shape", "parents", "pullback")
+
+    def __init__(self, shape: tuple[int, ...], parents: tuple, pullback: Callable):
+        self.shape, self.pullback = shape, pullback
+        self.parents = tuple([p.origin or p if isinstance(p, Tensor) else None for p in parents])
 
 
 def concatenate(tensors: list[Tensor], axis: int = 0) -> Tensor:
@@ -225,9 +244,14 @@ def as_array(value, like: Tensor) -> np.ndarray:
     return value.data if isinstance(value, Tensor) else np.asarray(value, dtype=like.data.dtype)
 
 
-def _parents_first(root: Tensor) -> list[Tensor]:
-    """Every tensor that `root` came from, each after its parents. A loop, since recursion ends at 1,000 deep."""
-    order, seen, stack = [], set(), [(root, False)]
+def shared_zeros(count: int, dtype) -> np.ndarray:
+    """Zeros (count,) in memory that a forked process shares with this one; of other memory it gets a copy."""
+    return np.frombuffer(mmap.mmap(-1, max(1, count) * np.dtype(dtype).itemsize), dtype, count)
+
+
+def _parents_first(end: Tensor | Origin) -> list[Tensor | Origin]:
+    """All that `end` came from, each after its parents. A loop, since recursion ends at 1,000 deep."""
+    order, seen, stack = [], set(), [(end, False)]
     while stack:
         node, parents_done = stack.pop()
         if parents_done:
@@ -235,7 +259,8 @@ def _parents_first(root: Tensor) -> list[Tensor]:
         elif id(node) not in seen:
             seen.add(id(node))
             stack.append((node, True))
-            stack.extend((p, False) for p in node.parents if isinstance(p, Tensor))
+            if isinstance(node, Origin):
+                stack.extend((p, False) for p in node.parents if p is not None)
     return order
 
 

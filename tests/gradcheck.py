@@ -34,6 +34,21 @@ def worst_error(function: Callable[[], Tensor], leaves: list[Tensor], epsilon: f
     )
 
 
+def assert_equal_functions(fused, primitive, inputs):
+    """The same value and the same gradients, of a loss that weighs every element in its own way."""
+    values, gradients = [], []
+    for function in (fused, primitive):
+        leaves = [Tensor(x, dtype=np.float64) for x in inputs]
+        out = function(*leaves)
+        (out * np.cos(np.arange(out.size)).reshape(out.shape)).sum().backward()
+        values.append(out.data)
+        gradients.append([leaf.grad for leaf in leaves])
+    assert values[0].shape == values[1].shape
+    np.testing.assert_allclose(values[0], values[1], rtol=1e-12, atol=1e-12)
+    for one, other in zip(*gradients, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-11)
+
+
 def _difference(value: Callable[[], float], data: np.ndarray, index: tuple, epsilon: float) -> float:
     kept = data[index]
     with no_grad():

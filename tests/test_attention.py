@@ -8,7 +8,7 @@ import pytest
 from helpers.attention import KVCache, MultiHeadAttention, attention, causal_mask, packed_attention
 from helpers.functional import cache_sized, softmax
 from helpers.tensor import Tensor, no_grad
-from tests.gradcheck import TOLERANCE, gradcheck, worst_error
+from tests.gradcheck import TOLERANCE, assert_equal_functions, gradcheck, worst_error
 
 rng = np.random.default_rng(3)
 B, H, T, S, D = 2, 2, 3, 4, 2
@@ -67,20 +67,6 @@ def test_more_sequences_than_are_worked_on_at_once(mask):
     assert_equal_functions(lambda *x: attention(*x, mask), lambda *x: by_primitives(*x, mask), inputs)
     inputs = [real(7, 140, 3 * C)]
     assert_equal_functions(lambda x: packed_attention(x, H, mask), lambda x: packed_by_primitives(x, mask), inputs)
-
-
-def assert_equal_functions(fused, primitive, inputs):
-    """The same value and the same gradients, of a loss that weighs every element in its own way."""
-    values, gradients = [], []
-    for function in (fused, primitive):
-        leaves = [Tensor(x, dtype=np.float64) for x in inputs]
-        out = function(*leaves)
-        (out * np.cos(np.arange(out.size)).reshape(out.shape)).sum().backward()
-        values.append(out.data)
-        gradients.append([leaf.grad for leaf in leaves])
-    np.testing.assert_allclose(values[0], values[1], rtol=1e-12, atol=1e-12)
-    for one, other in zip(*gradients, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-11)
 
 
 def test_two_tokens_by_hand():

@@ -7,7 +7,7 @@ import pytest
 
 from helpers.functional import cache_sized, cross_entropy, embedding, gelu, layer_norm, linear, log_softmax, softmax
 from helpers.tensor import Tensor
-from tests.gradcheck import TOLERANCE, gradcheck
+from tests.gradcheck import TOLERANCE, assert_equal_functions, gradcheck
 
 rng = np.random.default_rng(2)
 TARGETS = np.array([[1, 0, 3], [3, 3, 2]])
@@ -73,21 +73,6 @@ FUSED = [
 def test_operation(fused, primitive, inputs):
     assert gradcheck(fused, *inputs) <= TOLERANCE
     assert_equal_functions(fused, primitive, inputs)
-
-
-def assert_equal_functions(fused, primitive, inputs):
-    """The same value and the same gradients, of a loss that weighs every element in its own way."""
-    values, gradients = [], []
-    for function in (fused, primitive):
-        leaves = [Tensor(x, dtype=np.float64) for x in inputs]
-        out = function(*leaves)
-        (out * np.cos(np.arange(out.size)).reshape(out.shape)).sum().backward()
-        values.append(out.data)
-        gradients.append([leaf.grad for leaf in leaves])
-    assert values[0].shape == values[1].shape
-    np.testing.assert_allclose(values[0], values[1], rtol=1e-12, atol=1e-12)
-    for one, other in zip(*gradients, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-11, atol=1e-11)
 
 
 @pytest.mark.parametrize(("fused", "primitive", "inputs"), [pytest.param(*row[1:], id=row[0]) for row in FUSED])
@@ -169,7 +154,7 @@ def test_layer_norm_of_rows_is_normal():
     np.testing.assert_allclose(out.std(-1), 1, atol=1e-5)
 
 
-X = Tensor(np.zeros((2, 3, 4)))
+X, TABLE = Tensor(np.zeros((2, 3, 4))), Tensor(np.zeros((5, 2)))
 
 
 @pytest.mark.parametrize(
@@ -180,6 +165,9 @@ X = Tensor(np.zeros((2, 3, 4)))
         (lambda: cross_entropy(X, np.full((2, 3), 9), ignore=9), "no target that counts"),
         (lambda: cross_entropy(X, TARGETS[0]), r"\(2, 3, 4\) need targets of shape \(2, 3\); got \(3,\)"),
         (lambda: cross_entropy(X, TARGETS.T), r"need targets of shape \(2, 3\); got \(3, 2\)"),
+        (lambda: embedding(TABLE, np.array([3, -1])), "5 rows takes integers from 0 to 4; int64 from -1 to 3"),
+        (lambda: embedding(TABLE, np.array([5, 0])), "0 to 4; int64 from 0 to 5 came"),
+        (lambda: embedding(TABLE, np.array([0.5])), "takes integers .* float64 from 0.5 to 0.5 came"),
         (lambda: linear(X, Tensor(np.zeros((3, 4)))), r"takes 3 channels in the last axis; got shape \(2, 3, 4\)"),
     ],
 )
