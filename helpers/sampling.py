@@ -108,6 +108,29 @@ def samples(p, n: int, *, rng: np.random.Generator) -> np.ndarray:
     return np.searchsorted(cumulative, rng.random(n) * cumulative[-1], side="right")
 
 
+class Mulberry32:
+    """A generator of uniform numbers in [0, 1) that Python and the page share, so that one seed gives one text in both.
+
+    seed: a whole number from 0 to 2³² − 1. `random` is as in `np.random.Generator`, so it can be passed as `rng`.
+    Source: Tommy Ettinger's mulberry32, in the public domain: 32 bits of state, good enough to draw tokens with.
+    """
+
+    def __init__(self, seed: int):
+        if not isinstance(seed, int | np.integer) or not 0 <= seed < 1 << 32:
+            raise ValueError(f"seed = {seed} came; it must be a whole number from 0 to {(1 << 32) - 1}.")
+        self.state = int(seed)
+
+    def random(self, n: int | None = None):
+        """One uniform number, or n of them (n,)."""
+        steps = np.arange(1, 2 if n is None else n + 1, dtype=np.uint64) * 0x6D2B79F5 + self.state
+        self.state = int(steps[-1] if len(steps) else self.state) % (1 << 32)
+        a = steps.astype(np.uint32)  # keeps the low 32 bits, as do the products below
+        t = (a ^ (a >> 15)) * (a | np.uint32(1))
+        t ^= t + (t ^ (t >> 7)) * (t | np.uint32(61))
+        u = (t ^ (t >> 14)) / 4294967296
+        return float(u[0]) if n is None else u
+
+
 def entropy(p) -> np.ndarray | float:
     """−Σ p ln p along the last axis, in nats: (…, V) → (…). 0 when one token is certain, ln V when all are equal."""
     p = np.asarray(p, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""The plays: clean text, and a cache that survives damage, a missing network and a missing pip."""
+"""The plays: clean text, and a cache that survives damage, a missing network and a missing pip. Pairs and facts."""
 
 import re
 import subprocess
@@ -6,10 +6,22 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
+from num2words import num2words
 
 from helpers import data
-from helpers.data import HELD_OUT, SHA256, WHEEL, DataError, shakespeare, shakespeare_split
+from helpers.data import (
+    HELD_OUT,
+    SHA256,
+    WHEEL,
+    DataError,
+    capitals,
+    dates,
+    number_words,
+    shakespeare,
+    shakespeare_split,
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -195,3 +207,49 @@ def test_a_folder_that_cannot_be_written(monkeypatch, tmp_path):
 
 def test_the_hash_is_that_of_the_wheel(wheel):
     assert data.hashlib.sha256(wheel).hexdigest() == SHA256
+
+
+# Pairs to translate, facts to ask about
+
+
+def test_dates_are_pairs_of_one_meaning():
+    pairs = dates("de", 500, rng=np.random.default_rng(0))
+    assert pairs == dates("de", 500, rng=np.random.default_rng(0))
+    assert len({english for english, _ in pairs}) == 500
+    assert any(re.fullmatch(r"\w+day, \w+ \d+, \d{4}", english) for english, _ in pairs)
+    for english, german in pairs:
+        years = [re.findall(r"\d{4}", text) for text in (english, german)]
+        assert years[0] == years[1] and "\u202f" not in english + german
+        assert english.startswith("in ") == german.startswith("in ")
+        assert english.endswith(" ago") == german.startswith("vor ")
+
+
+@pytest.mark.parametrize("locale", ["fr", "es", "eu", "ja", "hu", "pt_BR"])
+def test_dates_in_other_locales(locale):
+    assert all(all(pair) for pair in dates(locale, 50, rng=np.random.default_rng(0)))
+
+
+@pytest.mark.parametrize("locale", ["xx", "", "de-DE-1996", "../de", None])
+def test_a_locale_that_does_not_exist_gets_a_sentence(locale):
+    with pytest.raises(ValueError, match="Babel does not know; try"):
+        dates(locale, 5, rng=np.random.default_rng(0))
+
+
+def test_number_words_cross_over():
+    pairs = number_words(2000, rng=np.random.default_rng(0))
+    assert len({tuple(english) for english, _ in pairs}) == 2000
+    numbers = np.random.default_rng(0).choice(1_000_000, size=2000, replace=False)
+    assert ["".join(german) for _, german in pairs] == [num2words(int(n), lang="de") for n in numbers]
+    endings = {tuple(german[-4:]) for english, german in pairs if english[-3:] == ["twenty", "-", "six"]}
+    assert endings == {("sechs", "und", "zwan", "zig")}
+
+
+def test_number_words_beyond_a_million_get_a_sentence():
+    with pytest.raises(ValueError, match="below a million"):
+        number_words(10**6 + 1, rng=np.random.default_rng(0))
+
+
+def test_capitals_are_one_word_and_distinct():
+    known = capitals()
+    assert len(known) >= 70 and len(set(known.values())) == len(known) and known["France"] == "Paris"
+    assert all(word.isascii() and word.isalpha() for pair in known.items() for word in pair)

@@ -1,0 +1,317 @@
+"""A grammar of short rhymed poems: a topic, a mood and a form go in, a poem and its prompt come out.
+
+The words and lines stand in poems.toml, written for this book. A topic brings the lines about itself, a mood the lines
+that answer them in rhyme and the words for their slots; a form says which lines rhyme with which. `judge` reads a poem
+back, from a model or from anywhere. Chapter 8 trains on these poems. Left out: meter, which the lines have and nothing
+checks.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import permutations, product
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+_DATA = tomllib.loads(Path(__file__).with_name("poems.toml").read_text(encoding="utf-8"))
+_TOPICS, _MOODS = _DATA["topics"], _DATA["moods"]
+_RHYMES = {word: sound for sound, words in _DATA["rhymes"].items() for word in words.split()}
+
+
+class Form(NamedTuple):
+    scheme: str  # which lines rhyme
+    marks: str  # at the ends of the lines
+    names: tuple[str, ...]  # in a prompt; the mood comes in between
+
+
+_FORMS = {
+    "couplet": Form("aa", ",.", ("a {}couplet", "two {}rhyming lines")),
+    "tercet": Form("aaa", ",,.", ("a {}tercet", "three {}rhyming lines")),
+    "abab": Form("abab", ",.,.", ("a {}poem rhymed abab", "four {}lines rhymed abab")),
+    "aabb": Form("aabb", ",.,.", ("a {}poem rhymed aabb", "four {}lines rhymed aabb")),
+    "limerick": Form("aabba", ",.,,.", ("a {}limerick",)),
+    "haiku": Form("abc", "...", ("a {}haiku",)),
+}
+_HAIKU = (5, 7, 5)  # syllables
+_ANY_FORM = ("a {}poem", "some {}lines")
+_WISHES = ("Write {}.", "Please write {}.", "{}, please.", "Give me {}.", "Can you write {}?", "I would like {}.")
+
+TOPICS, MOODS, FORMS = tuple(_TOPICS), tuple(_MOODS), tuple(_FORMS)
+
+
+# Words, rhymes, syllables
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[a-z]+(?:'[a-z]+)*", text.lower().replace("’", "'"))
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
+
+
+def _sound(line: str) -> tuple[str, str]:
+    """The last word of `line` and its rhyme class; a word that the table does not have is a class of its own."""
+    end = (_words(line) or [""])[-1]
+    return end, _RHYMES.get(end, end)
+
+
+def rhyme(line: str, other: str) -> bool:
+    """Whether two lines, or two words, end in different words of one rhyme class. A word does not rhyme with itself.
+
+    The table in poems.toml has the words that end the grammar's own lines; any other word rhymes with nothing.
+    """
+    (end, sound), (other_end, other_sound) = _sound(line), _sound(other)
+    return end != other_end and sound == other_sound
+
+
+def scheme(text: str) -> str:
+    """The rhyme scheme, one letter a line: "abab". Lines share a letter if each rhymes with all others that have it."""
+    groups: list[list[str]] = []
+    letters = ""
+    for line in _lines(text):
+        i = next((i for i, group in enumerate(groups) if all(rhyme(line, other) for other in group)), len(groups))
+        if i == len(groups):
+            groups.append([])
+        groups[i].append(line)
+        letters += chr(ord("a") + i)
+    return letters
+
+
+def syllables(text: str) -> int:
+    """The number of syllables: groups of vowels in each word, less a silent e; poems.toml lists the exceptions."""
+    return sum(_DATA["syllables"].get(word) or _vowel_groups(word) for word in _words(text))
+
+
+def _vowel_groups(word: str) -> int:
+    word = word.removesuffix("'s")
+    count = len(re.findall(r"[aeiouy]+", word)) + len(re.findall(r"[aeiouy]ing$", word))  # cry-ing
+    silent = re.search(r"(e|(?<![dt])ed|(?<![cgsxz])(?<![cs]h)es)$", word)  # cake, called, gates; not: painted, paces
+    sounded = re.search(r"([^aeiouylr]l|[aeiouy])e[ds]?$", word)  # noodle, tickled, tree
+    return max(1, count - bool(silent and not sounded))
+
+
+# The grammar: every sequence of lines that it allows, then one of them, its slots filled
+
+
+@cache
+def _answers(mood: str, sound: str) -> list[str]:
+    """The verse lines of a mood in one rhyme class."""
+    return [line for line in _lines(_MOODS[mood]["verse"]) if _sound(line)[1] == sound]
+
+
+def _rhyming(mood: str, line: str) -> list[str]:
+    return [answer for answer in _answers(mood, _sound(line)[1]) if rhyme(line, answer)]
+
+
+@cache
+def _skeletons(topic: str, mood: str, form: str) -> list[tuple[str, ...]]:
+    """All poems of a combination, each a tuple of lines whose slots for the mood's words are open."""
+    about, feel = _TOPICS[topic], _MOODS[mood]
+    verse = _lines(about["verse"])
+    first = [line for line in verse if topic in re.findall("[a-z]+", line)]  # a poem names its topic in its first line
+    if form == "haiku":
+        return list(product(about["haiku"], _lines(feel["seven"]), _lines(feel["five"])))
+    if form == "couplet":
+        return [(a, x) for a in first for x in _rhyming(mood, a)]
+    if form == "tercet":
+        return [(a, x, y) for a in first for x, y in permutations(_rhyming(mood, a), 2) if rhyme(x, y)]
+    if form == "limerick":
+        article = about["article"]  # before the topic; an adjective of any mood begins with a consonant
+        openings = (f"there once was {article} {{}}", f"{article.replace('an', 'a')} {{{{A}}}} old {{}}")
+        openings = [opening.format(place) for opening in openings for place in about["limerick"]]
+        thirds = [tuple(pair.replace("{P}", about["part"]).split(" / ")) for pair in _lines(feel["third"])]
+        seconds, fifths = _lines(feel["second"]), _lines(feel["fifth"])
+        long = [
+            (a, x, y) for a in openings for x in seconds if rhyme(a, x) for y in fifths if rhyme(a, y) and rhyme(x, y)
+        ]
+        return [(a, x, *b, y) for a, x, y in long for b in thirds]
+    pairs = [(a, b) for a in first for b in verse if _sound(a)[1] != _sound(b)[1]]
+    pairs = [(a, x, b, y) for a, b in pairs for x in _rhyming(mood, a) for y in _rhyming(mood, b)]
+    return pairs if form == "aabb" else [(a, b, x, y) for a, x, b, y in pairs]
+
+
+def _pick(options: Sequence, rng: np.random.Generator):
+    return options[int(rng.integers(len(options)))]
+
+
+def _check(topic: str, mood: str | None, form: str | None, *, may_be_open: bool = False) -> None:
+    """Raise ValueError for a topic, mood or form that the grammar does not have; None is open."""
+    for kind, value, allowed in (("topic", topic, TOPICS), ("mood", mood, MOODS), ("form", form, FORMS)):
+        if value not in allowed and not (may_be_open and value is None and kind != "topic"):
+            near = difflib.get_close_matches(str(value), allowed, 1, 0)[0]
+            raise ValueError(
+                f"The {kind} {value!r} came; the poem grammar knows {len(allowed)}, such as {', '.join(allowed[:6])}: "
+                f"try {near!r}, or choose from helpers.poems.{kind.upper()}S."
+            )
+
+
+def poem(topic: str, mood: str, form: str, *, rng: np.random.Generator) -> str:
+    """One poem, its lines joined by line breaks. Raises ValueError if the grammar lacks the topic, mood or form."""
+    _check(topic, mood, form)
+    slots = _MOODS[mood]
+    lines = [
+        re.sub(r"\{([AGV])\}", lambda slot: _pick(slots[slot[1]].split(), rng), line)
+        for line in _pick(_skeletons(topic, mood, form), rng)
+    ]
+    marks = ("" if line.endswith("?") else mark for line, mark in zip(lines, _FORMS[form].marks))
+    return "\n".join(line[0].upper() + line[1:] + mark for line, mark in zip(lines, marks))
+
+
+def count(topic: str, mood: str, form: str) -> int:
+    """How many distinct poems the grammar has for one combination: the fillings of the slots of all its skeletons."""
+    _check(topic, mood, form)
+    sizes = {f"{{{slot}}}": len(_MOODS[mood][slot].split()) for slot in "AGV"}
+    return sum(
+        math.prod(n ** line.count(slot) for line in lines for slot, n in sizes.items())
+        for lines in _skeletons(topic, mood, form)
+    )
+
+
+def prompt(topic: str, mood: str | None = None, form: str | None = None, *, rng: np.random.Generator) -> str:
+    """A wish for a poem in one of several wordings. A mood or form that is None is left open."""
+    _check(topic, mood, form, may_be_open=True)
+    what = _pick(_FORMS[form].names if form else _ANY_FORM, rng).format(f"{mood} " if mood else "")
+    wish = _pick(_WISHES, rng).format(f"{what} about {_TOPICS[topic]['about']}")
+    return wish[0].upper() + wish[1:]
+
+
+def held_out(topic: str, mood: str, form: str) -> bool:
+    """Whether a combination is held out: one form of each topic and mood, a Latin square."""
+    _check(topic, mood, form)
+    return (TOPICS.index(topic) + MOODS.index(mood) + FORMS.index(form)) % len(FORMS) == 0
+
+
+COMBINATIONS = tuple(product(TOPICS, MOODS, FORMS))
+
+
+@cache
+def _combinations(kept: bool) -> list[tuple[str, str, str]]:
+    return [combination for combination in COMBINATIONS if held_out(*combination) == kept]
+
+
+def examples(n: int, *, rng: np.random.Generator, held_out: bool = False) -> list[tuple[str, str]]:
+    """n pairs (prompt, poem) of training combinations, or of held-out ones.
+
+    A training prompt names the mood three times in four, and the form likewise; a held-out prompt names both, for
+    otherwise another combination would be a right answer too.
+    """
+    pairs = []
+    for _ in range(n):
+        topic, mood, form = _pick(_combinations(held_out), rng)
+        named = [value if held_out or rng.random() < 0.75 else None for value in (mood, form)]
+        pairs.append((prompt(topic, *named, rng=rng), poem(topic, mood, form, rng=rng)))
+    return pairs
+
+
+# For training
+
+
+def rows(pairs: Sequence[tuple[str, str]], tokenizer) -> tuple[np.ndarray, np.ndarray]:
+    """(inputs, targets), both (N, T): in each row a prompt, a line break, a poem, and the end token, which fills it up.
+
+    Targets are one token later. Those within the prompt and after the first end token are -1: the loss leaves them out.
+    """
+    asked = [tokenizer.encode(wish + "\n") for wish, _ in pairs]
+    whole = [[*ids, *tokenizer.encode(text), tokenizer.end] for ids, (_, text) in zip(asked, pairs)]
+    tokens = np.full((len(pairs), max(map(len, whole))), tokenizer.end)
+    targets = np.full((len(pairs), tokens.shape[1] - 1), -1)
+    for row, target, ids, before in zip(tokens, targets, whole, map(len, asked)):
+        row[: len(ids)] = ids
+        target[before - 1 : len(ids) - 1] = ids[before:]
+    return tokens[:, :-1], targets
+
+
+def batches(inputs: np.ndarray, targets: np.ndarray, B: int, *, rng: np.random.Generator) -> Iterator[tuple]:
+    """Endless (inputs, targets) of B random rows, cut where the longest of them ends."""
+    while True:
+        some = rng.integers(0, len(inputs), size=B)
+        T = int(np.flatnonzero((targets[some] >= 0).any(axis=0)).max()) + 1
+        yield inputs[some, :T], targets[some, :T]
+
+
+# The judge
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What `judge` found in a poem: three answers, and what the answer about the form rests on."""
+
+    topic: bool  # words of the topic's own field, none of a field that is not the topic's
+    mood: bool  # words of this mood alone, none of another mood alone; if the mood was left open: of one mood
+    form: bool  # number of lines, rhyme scheme, for a haiku the syllables; if it was left open: of one form
+    lines: int
+    scheme: str
+    syllables: tuple[int, ...]  # of each line
+
+
+def _all_words(entry: dict) -> set[str]:
+    """The words of a topic's or a mood's lines, without the names of slots."""
+    texts = [text for value in entry.values() for text in (value if isinstance(value, list) else [value])]
+    return set(_words(re.sub(r"\{[AGVP]\}", "", " ".join(texts))))
+
+
+_TOPIC_WORDS = {topic: _all_words(about) for topic, about in _TOPICS.items()}
+_MOOD_WORDS = {mood: _all_words(feel) for mood, feel in _MOODS.items()}
+_ANY_MOOD = set.union(*_MOOD_WORDS.values(), {"there", "once", "was", "old"})
+_USES = Counter(word for words in _TOPIC_WORDS.values() for word in words)
+# A topic's field: its words that at most two other topics share, and no mood. A mood's own words: those of no one else.
+FIELDS = {topic: {w for w in words if _USES[w] <= 3} - _ANY_MOOD for topic, words in _TOPIC_WORDS.items()}
+MOOD_WORDS = {
+    mood: words - set(_USES).union(*(other for name, other in _MOOD_WORDS.items() if name != mood))
+    for mood, words in _MOOD_WORDS.items()
+}
+
+
+def _only(words: set[str], key: str, groups: dict[str, set[str]]) -> bool:
+    """Whether some of `words` are in the group `key`, and no others are in another group."""
+    others = set().union(*(group for name, group in groups.items() if name != key)) - groups[key]
+    return bool(words & groups[key]) and not words & others
+
+
+def combination(wish: str) -> tuple[str, str | None, str | None]:
+    """The topic, mood and form that a prompt names; None for a mood or form that it leaves open.
+
+    Raises ValueError if "about" and a topic of the grammar are missing.
+    """
+    words = _words(wish)
+    if "about" not in words:
+        raise ValueError(f"The prompt {wish!r} came; it has no topic: try 'Write a poem about a cat.'")
+    after = [word for word in words[words.index("about") + 1 :] if word not in ("a", "an", "the", "some")]
+    topic = after[0] if after else ""
+    _check(topic, None, None, may_be_open=True)
+    mood = next((mood for mood in MOODS if mood in words), None)
+    named = (form for form in FORMS for name in _FORMS[form].names if {*_words(name)} <= {*words, "a"})
+    return topic, mood, next(named, None)
+
+
+def judge(asked: str | tuple[str, str | None, str | None], text: str) -> Verdict:
+    """Whether `text` keeps to a prompt, or to (topic, mood, form) where mood and form may be None for open.
+
+    Any text can be judged; nonsense and the empty text fail.
+    """
+    topic, mood, form = combination(asked) if isinstance(asked, str) else asked
+    _check(topic, mood, form, may_be_open=True)
+    words, rhymes = set(_words(text)), scheme(text)
+    counts = tuple(syllables(line) for line in _lines(text))
+
+    def has(form: str) -> bool:
+        return counts == _HAIKU if form == "haiku" else rhymes == _FORMS[form].scheme
+
+    return Verdict(
+        topic=_only(words, topic, FIELDS),
+        mood=any(_only(words, m, MOOD_WORDS) for m in ([mood] if mood else MOODS)),
+        form=any(has(f) for f in ([form] if form else FORMS)),
+        lines=len(counts),
+        scheme=rhymes,
+        syllables=counts,
+    )
