@@ -21,7 +21,7 @@ help:
 	@echo "make test            run the tests"
 	@echo "make test-reference  compare the engine with PyTorch"
 	@echo "make models          train the checkpoints in helpers/shipped again"
-	@echo "make bench           measure the engine side by side with PyTorch"
+	@echo "make bench           measure the engine side by side with PyTorch, and the widgets in a browser"
 	@echo "make strip           remove outputs from the notebooks, before a commit"
 	@echo "make constraints     resolve constraints.txt again (ARGS=--upgrade: to the newest versions)"
 	@echo "make clean           remove .venv, _build and caches"
@@ -44,7 +44,9 @@ models: .venv/reader.done
 	$(PY) -m helpers.make_models $(ARGS)
 
 bench: .venv/reference.done
+	@$(PY) -m tests.browser.chromium
 	$(PY) -m benchmarks.run $(ARGS)
+	$(PY) -m benchmarks.widgets
 
 strip: .venv/reader.done
 	$(PY) -m nbconvert --clear-output --inplace notebooks/*.ipynb

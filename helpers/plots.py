@@ -71,13 +71,14 @@ STRIP_STYLE = (
 )
 
 
-def _variables(column: int) -> str:
-    return "".join(f"--nw-{color[0]}:{color[column]};" for color in COLORS)
+def variables(selector: str) -> str:
+    """CSS that gives what `selector` names the house's colors as variables, for light and for dark pages."""
+    light, dark = ("".join(f"--nw-{color[0]}:{color[i]};" for color in COLORS) for i in (1, 2))
+    return f'{selector}{{{light}}}html[data-theme="dark"] {selector},[data-jp-theme-light="false"] {selector}{{{dark}}}'
 
 
 STYLE = (
-    f".nw-figure{{{_variables(1)}margin:1em 0;text-align:center}}"
-    f'html[data-theme="dark"] .nw-figure,[data-jp-theme-light="false"] .nw-figure{{{_variables(2)}}}'
+    f"{variables('.nw-figure')}.nw-figure{{margin:1em 0;text-align:center}}"
     ".nw-figure svg{max-width:100%;height:auto}"
     ".nw-figure figcaption{font-size:.9em;max-width:44em;margin:.4em auto 0;text-align:left}"
 )
@@ -92,20 +93,24 @@ def show(ax: plt.Axes, *, alt: str, caption: str = "") -> None:
 
 def figure_html(ax: plt.Axes, *, alt: str, caption: str = "") -> str:
     """The figure of `ax` as an HTML `<figure>` with inline SVG that follows the page's light or dark mode."""
+    below = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
+    return f'<figure class="nw-figure"><style>{STYLE}</style>{svg(ax, alt=alt)}{below}</figure>'
+
+
+def svg(ax: plt.Axes, *, alt: str) -> str:
+    """The figure of `ax` as an inline SVG whose colors are the variables of `STYLE`; the figure is closed."""
     if len(alt.strip()) < 15:
         raise ValueError(f"The alt text came as {alt!r}; say in a sentence what is to be seen in the picture.")
     figure, buffer = ax.figure, io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     plt.close(figure)
-    svg = buffer.getvalue()
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg[svg.index("<svg") :], flags=re.S)
+    text = buffer.getvalue()
+    text = re.sub(r"<metadata>.*?</metadata>", "", text[text.index("<svg") :], flags=re.S)
     for name, light, _ in COLORS:
-        svg = svg.replace(light, f"var(--nw-{name})")
-    prefix = "f" + hashlib.sha256(svg.encode()).hexdigest()[:8]  # ids stay apart on a page with several pictures
-    svg = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", svg)
-    svg = svg.replace("<svg ", f'<svg role="img" aria-label="{html.escape(alt, quote=True)}" ', 1)
-    below = f"<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
-    return f'<figure class="nw-figure"><style>{STYLE}</style>{svg}{below}</figure>'
+        text = text.replace(light, f"var(--nw-{name})")
+    prefix = "f" + hashlib.sha256(text.encode()).hexdigest()[:8]  # ids stay apart on a page with several pictures
+    text = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", text)
+    return text.replace("<svg ", f'<svg role="img" aria-label="{html.escape(alt, quote=True)}" ', 1)
 
 
 def new_axes(ax: plt.Axes | None = None, width: float = 6.8, height: float = 3.2) -> plt.Axes:

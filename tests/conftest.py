@@ -1,4 +1,4 @@
-"""The built site, once for all tests: this build is also where every notebook is executed."""
+"""What tests share: a browser, and the built site, once for all; its build is also where every notebook is executed."""
 
 import os
 import shutil
@@ -7,6 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.browser import site_checks
+from tests.browser.chromium import launch
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -37,6 +41,15 @@ def build(tree: Path) -> subprocess.CompletedProcess:
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A Chromium to which every other host is out of reach."""
+    with sync_playwright() as playwright:
+        browser = launch(playwright, args=[*site_checks.ALONE])
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

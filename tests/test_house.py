@@ -57,6 +57,7 @@ MAY_IMPORT = {
     "checkpoints": {"tensor", "functional", "layers"},
     "models": {"gpt", "checkpoints", "tokenizers"},
     **{name: set() for name in ("tokenizers", "data", "sampling", "plots", "checks")},
+    "poems": set(),
     "widgets": {"widgets", "sampling", "plots"},
 }
 ANYTHING = {"__init__", "make_models"}  # the package's front door, and the script that makes the checkpoints

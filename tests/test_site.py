@@ -1,5 +1,6 @@
 """The site: opened page by page in a browser, from disk and over http, with every other host out of reach."""
 
+import gzip
 import re
 import shutil
 from pathlib import Path
@@ -9,24 +10,15 @@ import nbformat
 import pytest
 import yaml
 from bs4 import BeautifulSoup
-from playwright.sync_api import sync_playwright
 
 from book._ext import bibliography
+from helpers import widgets
 from tests.browser import site_checks
-from tests.browser.chromium import launch
 from tests.conftest import ROOT, build
 
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
 CHAPTERS = [chapter["file"] for part in TOC["parts"] for chapter in part["chapters"]]
 PAGES = ["index", TOC["root"], *CHAPTERS, "search"]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        browser = launch(playwright, args=[*site_checks.ALONE])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="module", params=["file", "http"])
@@ -47,7 +39,7 @@ def test_page_is_whole(page_name, home, browser):
         page.goto(f"{home}{page_name}.html")
         page.wait_for_selector("main")  # index.html forwards to the cover
         site_checks.settle(page)
-        complaints += site_checks.mathematics(page) + site_checks.pictures(page)
+        complaints += site_checks.mathematics(page) + site_checks.pictures(page) + site_checks.widgets(page)
         complaints += site_checks.width(page, 1280) + site_checks.width(page, 360)
         assert not complaints, "\n".join(complaints)
 
@@ -58,6 +50,7 @@ def test_page_is_accessible(page_name, site, browser):
         page.goto(f"{home}{page_name}.html")
         page.wait_for_selector("main")
         site_checks.settle(page)
+        page.wait_for_function(site_checks.MOUNTED)
         for mode in ("light", "dark"):
             page.emulate_media(color_scheme=mode)
             page.wait_for_function("mode => document.documentElement.dataset.theme === mode", arg=mode)
@@ -100,6 +93,42 @@ def test_menu_on_a_phone(home, browser):
         assert not complaints, complaints
 
 
+# Widgets
+
+
+@pytest.fixture(scope="module")
+def soups(site) -> dict[str, BeautifulSoup]:
+    """The chapters' pages as they lie on the disk."""
+    return {
+        name: BeautifulSoup((site / f"{name}.html").read_text(encoding="utf-8"), "html.parser") for name in CHAPTERS
+    }
+
+
+def test_every_widget_has_its_place(soups):
+    there = {figure["data-widget"] for soup in soups.values() for figure in soup.select("figure.nw-widget")}
+    assert there >= {name for name in widgets.__all__ if name[0].isupper()}
+
+
+@pytest.mark.parametrize("page_name", CHAPTERS)
+def test_widgets_are_light(page_name, soups):
+    """All that the widgets of a page add to it, gzipped as a server sends it, and no second copy of their state."""
+    figures = "".join(str(figure) for figure in soups[page_name].select("figure.nw-widget"))
+    assert len(gzip.compress(figures.encode())) <= 350_000
+    assert "vnd.jupyter.widget" not in str(soups[page_name])
+
+
+@pytest.mark.parametrize("page_name", CHAPTERS)
+def test_without_scripts_the_stills_stand(page_name, soups, site, browser):
+    count = len(soups[page_name].select("figure.nw-widget"))
+    with site_checks.watched(browser, site.as_uri(), java_script_enabled=False) as (page, complaints):
+        page.goto(f"{site.as_uri()}/{page_name}.html")
+        stills = page.locator("figure.nw-widget > .nw-still > svg:visible")
+        assert stills.count() == count
+        for i in range(count):
+            assert len(stills.nth(i).get_attribute("aria-label").split()) > 5
+        assert not complaints, complaints
+
+
 # Links
 
 
@@ -127,6 +156,11 @@ def test_every_link_leads_somewhere(site):
 
 # The checks can fail
 
+DEAD = (
+    '<figure class="nw-widget nw-mounted"><div class="nw-live"><div class="nw" aria-label="dead"><input type="range">'
+    "</div></div></figure>"
+)
+
 
 @pytest.mark.parametrize(
     "html, complaint",
@@ -140,6 +174,8 @@ def test_every_link_leads_somewhere(site):
         ('<img src="data:," alt="a.png">', "alt text"),
         ('<figure class="nw-figure"><svg></svg></figure>', "without a label"),
         ('<span class="math">\\(x\\)</span>', "0 rendered"),
+        ('<figure class="nw-widget"><div class="nw-live"><p class="nw-problem">no</p></div></figure>', "widget: no"),
+        (DEAD, "does not move: dead"),
         ("<mjx-merror>\\frac</mjx-merror>", "formula"),
         ('<div style="width: 500px">wide</div>', "too wide"),
     ],
@@ -149,7 +185,8 @@ def test_a_bad_page_is_caught(html, complaint, tmp_path, browser):
     with site_checks.served(tmp_path) as home, site_checks.watched(browser, home) as (page, complaints):
         page.goto(home + "bad.html")
         page.wait_for_load_state("networkidle")
-        complaints += site_checks.mathematics(page) + site_checks.pictures(page) + site_checks.width(page, 360)
+        complaints += site_checks.mathematics(page) + site_checks.pictures(page) + site_checks.widgets(page)
+        complaints += site_checks.width(page, 360)
         assert re.search(complaint, "\n".join(complaints)), complaints
 
 

@@ -1,6 +1,6 @@
 """The picture in the README, from the site itself: `make book`, then `python -m tests.browser.readme_picture`.
 
-Two pages side by side, one light, one dark, each scrolled to a figure.
+Two pages side by side, one light, one dark, each with a widget that a reader's keys have moved.
 """
 
 import base64
@@ -10,24 +10,30 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 from tests.browser.chromium import launch
+from tests.browser.site_checks import MOUNTED, settle
 
 ROOT = Path(__file__).resolve().parents[2]
-VIEWS = (  # page, mode, the words that the figure's caption begins with
-    ("notebooks/06_transformer.html", "light", "Held-out loss stays beside"),
-    ("notebooks/05_attention.html", "dark", ""),
+VIEWS = (  # page, mode, the widget by its title, its slider, and the keys that the slider gets
+    ("03_softmax", "light", "What follows t, at any temperature", "temperature", ["ArrowRight"] * 4),
+    ("05_attention", "dark", "Where each word looks", "Token that looks (row)", []),
 )
+SIZE = {"width": 760, "height": 900}
 
 
-def screenshot(browser, page_name: str, mode: str, caption: str) -> bytes:
-    """A view of 760 × 900 points, with the wanted figure in the middle."""
-    path = ROOT / "_build" / "html" / page_name
+def screenshot(browser, chapter: str, mode: str, title: str, slider: str, keys: list[str]) -> bytes:
+    """A view of 760 × 900 points, with the widget in the middle."""
+    path = ROOT / "_build" / "html" / "notebooks" / f"{chapter}.html"
     if not path.is_file():
         sys.exit(f"The page {path} is not there: run `make book` first.")
-    page = browser.new_page(viewport={"width": 760, "height": 900}, color_scheme=mode, device_scale_factor=1.5)
+    page = browser.new_page(viewport=SIZE, color_scheme=mode, device_scale_factor=1.5)
     page.goto(path.as_uri())
-    figures = page.locator("figure.nw-figure").filter(has_text=caption) if caption else page.locator("figure.nw-figure")
-    figure = figures.first if caption else figures.nth(figures.count() // 2)
-    figure.evaluate("figure => figure.scrollIntoView({block: 'center'})")
+    settle(page)
+    page.wait_for_function(MOUNTED)
+    figure = page.locator("figure.nw-mounted").filter(has=page.get_by_role("group", name=title, exact=True))
+    control = figure.get_by_role("slider", name=slider, exact=True)
+    for key in keys:
+        control.press(key)
+    figure.evaluate("figure => figure.scrollIntoView({ block: 'center' })")
     page.wait_for_timeout(500)
     picture = page.screenshot()
     page.close()

@@ -23,6 +23,15 @@ TOO_WIDE = """() => {
         .concat(out.slice(0, 3).map(e => `<${e.tagName.toLowerCase()} class="${e.className}"> leaves the screen`));
 }"""
 
+MOUNTED = "() => [...document.querySelectorAll('figure.nw-widget')].every(f => f.querySelector('.nw-live'))"
+# What the figures show, without their controls, each as a text.
+SHOWN = """() => [...document.querySelectorAll('figure.nw-mounted .nw')].map(view => {
+    const copy = view.cloneNode(true), pixels = [...view.querySelectorAll('canvas')].map(c => c.toDataURL());
+    copy.querySelectorAll('label, input, select, textarea').forEach(e => e.remove());
+    return copy.innerHTML + pixels.join();
+})"""
+PAINTED = "() => new Promise(done => requestAnimationFrame(() => setTimeout(done)))"
+
 
 class Handler(SimpleHTTPRequestHandler):
     def log_message(self, *args):
@@ -78,6 +87,27 @@ def mathematics(page) -> list[str]:
     complaints += [f"formula: {text}" for text in page.locator("mjx-merror, [data-mjx-error]").all_inner_texts()]
     raw = page.evaluate(r"() => document.querySelector('article')?.innerText.match(/\\[()[\]]|\$\$/g) || []")
     return complaints + [f"raw delimiter {mark}" for mark in raw]
+
+
+def widgets(page) -> list[str]:
+    """Complaints about widgets that do not come alive, or that a key on their first slider or button leaves still."""
+    page.wait_for_function(MOUNTED)
+    complaints = [f"widget: {text}" for text in page.locator("figure.nw-widget .nw-problem").all_inner_texts()]
+    figures = page.locator("figure.nw-mounted .nw")
+    for i in range(figures.count()):
+        live = figures.nth(i)
+        control = live.locator("input[type=range]:visible:enabled, button:visible:enabled").first
+        control.focus()
+        page.evaluate(PAINTED)  # a figure that loses the focus, or is still laid out, may paint once more
+        for key in ("ArrowRight", "ArrowLeft", "Enter"):
+            before = page.evaluate(SHOWN)[i]
+            control.press(key)
+            page.evaluate(PAINTED)
+            if page.evaluate(SHOWN)[i] != before:
+                break
+        else:
+            complaints.append(f"widget {i} does not move: {live.get_attribute('aria-label')}")
+    return complaints
 
 
 def width(page, pixels: int) -> list[str]:

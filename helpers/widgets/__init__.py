@@ -1,0 +1,11 @@
+"""The book's interactive figures: alive in JupyterLab, and in the published page without a kernel. See `base.py`."""
+
+from helpers.widgets.attention_map import AttentionMap
+from helpers.widgets.backprop import Backprop
+from helpers.widgets.descent import Descent
+from helpers.widgets.loss_curves import LossCurves, snapshot
+from helpers.widgets.merges import Merges
+from helpers.widgets.next_token import NextToken
+from helpers.widgets.softmax_lab import SoftmaxLab
+
+__all__ = ["AttentionMap", "Backprop", "Descent", "LossCurves", "Merges", "NextToken", "SoftmaxLab", "snapshot"]

@@ -1,0 +1,187 @@
+"""The base of every widget: one object that lives in JupyterLab, in a page without a kernel, and as a still picture.
+
+A widget is a class here and one ES module beside it (`next_token.py`, `next_token.js`). The class holds the traits:
+data, settings, bounds. The module holds pure functions first and `render` last, and does all that a slider does, so
+that no slider needs a kernel. Modules import shared ones by relative path; `module_text` puts those in their place,
+since a module that comes from a Blob has no place to import from. Left out: a build step, a chart library.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import inspect
+import json
+import re
+import warnings
+from functools import cache
+from pathlib import Path
+
+import anywidget
+import numpy as np
+import traitlets
+
+from helpers import plots
+
+HERE = Path(__file__).parent
+IMPORT = re.compile(r"^import \{[^}]*\} from \"\./([\w-]+\.js)\";\n", re.M)
+HTML = "text/html"
+VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+class Number(traitlets.Float):
+    """A number from `low` to `high`, both included; anything else gets a sentence."""
+
+    kind, kinds = "a number", (int, float, np.integer, np.floating)
+
+    def __init__(self, default, low: float, high: float, **options):
+        super().__init__(default, min=low, max=high, **options)
+
+    def validate(self, obj, value):
+        if isinstance(value, bool) or not isinstance(value, self.kinds) or not self.min <= value <= self.max:
+            raise traitlets.TraitError(
+                f"{self.name} = {value!r} came; it must be {self.kind} from {self.min:g} to {self.max:g}."
+            )
+        return self.cast(value)
+
+    cast = staticmethod(float)
+
+
+class Whole(Number):
+    """A whole number from `low` to `high`, both included; anything else gets a sentence."""
+
+    kind, kinds, cast = "a whole number", (int, np.integer), staticmethod(int)
+
+
+class Choice(traitlets.Enum):
+    """One of some words; anything else gets a sentence."""
+
+    def validate(self, obj, value):
+        if value not in self.values:
+            raise traitlets.TraitError(
+                f"{self.name} = {value!r} came; choose one of {', '.join(map(str, self.values))}."
+            )
+        return value
+
+
+class Widget(anywidget.AnyWidget):
+    """An interactive figure. Subclasses name what a reader may set in `settings`, and draw `still`.
+
+    title: names the figure for a screen reader. caption: stands below it. Raises traitlets.TraitError or ValueError,
+    with a sentence, where data or settings are wrong.
+    """
+
+    settings: tuple[str, ...] = ()  # traits that a reader sets: a link to the page can carry them
+
+    title = traitlets.Unicode("").tag(sync=True)
+    caption = traitlets.Unicode("").tag(sync=True)
+    bounds = traitlets.Dict(read_only=True).tag(sync=True)  # what each setting may be; see `_bounds`
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        if "still" in vars(cls):  # a widget of ours, and not the class that ipywidgets derives from it to add traits
+            module = Path(inspect.getfile(cls)).with_suffix(".js")
+            cls._esm, cls._css = module_text(module), style_text(module.with_suffix(".css"))
+
+    def __init__(self, **values):
+        super().__init__(**values)
+        self.set_trait("bounds", {name: found for name in self.settings if (found := _bounds(self.traits()[name]))})
+
+    def still(self):
+        """The picture for paper, for GitHub, and for pages without JavaScript: Matplotlib `Axes`, drawn by `plots`."""
+        raise NotImplementedError(f"{type(self).__name__} has no still picture; define the method still().")
+
+    def alt(self) -> str:
+        """What the picture shows, in one or two sentences with its numbers."""
+        raise NotImplementedError(f"{type(self).__name__} has no alt text; define the method alt().")
+
+    def state(self) -> dict:
+        """What the module reads through `model.get`: every synced trait of the widget's own, ready for JSON."""
+        own = {name: trait for name, trait in self.traits(sync=True).items() if not name.startswith("_")}
+        dom = {"layout", "tabbable", "tooltip"}
+        return {
+            name: trait.metadata["to_json"](getattr(self, name), self)
+            if "to_json" in trait.metadata
+            else getattr(self, name)
+            for name, trait in own.items()
+            if name not in dom
+        }
+
+    def figure(self) -> str:
+        """The widget as an HTML `<figure>` that holds all it needs: it is alive wherever scripts may run."""
+        parts = {"module": self._esm, "state": self.state(), "settings": self.settings}
+        data = json.dumps(parts, allow_nan=False, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+        caption = f"<figcaption>{html.escape(self.caption)}</figcaption>" if self.caption else ""
+        with warnings.catch_warnings():  # a box stands for a letter that the font lacks; the live figure has it
+            warnings.filterwarnings("ignore", "Glyph .* missing")
+            still = plots.svg(self.still(), alt=self.alt())
+        return (
+            f'<figure class="nw-figure nw-widget" data-widget="{type(self).__name__}">'
+            f"<style>{plots.STYLE}{self._css}</style>"
+            f'<div class="nw-still">{still}{caption}</div>'
+            f'<script type="application/json">{data}</script><script>{host_text()}</script></figure>'
+        )
+
+    def _repr_mimebundle_(self, **options):
+        data, metadata = super()._repr_mimebundle_(**options)
+        return {**data, HTML: self.figure(), "text/plain": f"[{type(self).__name__}: {self.alt()}]"}, metadata
+
+
+def _bounds(trait) -> dict | None:
+    """What a setting may be, for the module and for links: {low, high, whole} or {choices}; None: any of its type."""
+    if isinstance(trait, Number):
+        return {"low": trait.min, "high": trait.max, "whole": isinstance(trait, Whole)}
+    return {"choices": list(trait.values)} if isinstance(trait, Choice) else None
+
+
+@cache
+def module_text(path: Path) -> str:
+    """The text of an ES module in which `import {…} from "./shared.js"` is replaced by that module itself, once."""
+    done: set[Path] = set()
+
+    def inlined(file: Path) -> str:
+        if file in done:
+            return ""
+        done.add(file)
+        text = IMPORT.sub(lambda found: inlined(_module(found[1], file)), file.read_text(encoding="utf-8"))
+        return text if file == path else re.sub(r"^export (?!default)", "", text, flags=re.M)
+
+    return inlined(path)
+
+
+def _module(name: str, importer: Path) -> Path:
+    """A module beside the one that imports it, or else one of those that all widgets share."""
+    beside = importer.with_name(name)
+    return beside if beside.exists() else HERE / name
+
+
+@cache
+def style_text(path: Path) -> str:
+    """The style shared by all widgets, and what the file `path` adds for one, where it exists."""
+    shared = plots.variables(".nw") + (HERE / "widget.css").read_text(encoding="utf-8")
+    return shared + (path.read_text(encoding="utf-8") if path.exists() else "")
+
+
+@cache
+def host_text() -> str:
+    return (HERE / "host.js").read_text(encoding="utf-8").replace("</", "<\\/")
+
+
+def short(values) -> list:
+    """Numbers for JSON with 7 significant digits, as many as float32 holds; −inf becomes None. Lists may be nested."""
+    if np.ndim(values):
+        return [short(v) for v in values]
+    return None if values == -np.inf else float(f"{values:.7g}")
+
+
+def pack(array, low: float = 0.0, high: float = 1.0) -> dict:
+    """An array of numbers from `low` to `high` as 16-bit steps in base64: a tenth of its size as text.
+
+    The module reads it with `unpack`; the error is at most (high − low) / 131,070.
+    """
+    array = np.asarray(array, dtype=np.float64)
+    if not (np.isfinite(array).all() and low <= array.min() and array.max() <= high):
+        raise ValueError(f"Numbers from {array.min()} to {array.max()} came; they must lie between {low} and {high}.")
+    steps = np.round((array - low) / (high - low) * 65535).astype(np.uint16).ravel()
+    data = (steps % 256).astype(np.uint8).tobytes() + (steps // 256).astype(np.uint8).tobytes()  # this order zips well
+    return {"shape": list(array.shape), "low": low, "high": high, "data": base64.b64encode(data).decode()}

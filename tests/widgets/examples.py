@@ -1,0 +1,96 @@
+"""One example of each widget, from the book's own data and models: for the tests, the bench and the pictures."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from helpers import data, sampling
+from helpers.gpt import GPT, GPTConfig
+from helpers.models import load_gpt
+from helpers.tokenizers import BytePairTokenizer, CharTokenizer
+from helpers.training import start, text_batches
+from helpers.widgets import AttentionMap, Backprop, Descent, LossCurves, Merges, NextToken, SoftmaxLab, snapshot
+
+SENTENCE = "Write a poem about a cat."
+
+
+def next_token(**options) -> NextToken:
+    """What the shipped model expects after the sentence's first words: 81 characters."""
+    model, tokenizer = load_gpt("shakespeare")
+    logits = model(np.array(tokenizer.encode("Write a poem about a "))[None]).data[0, -1]
+    options = {"temperature": 0.8, "top_k": 8, "draws": 10, "axis": 0.2, "context": "Write a poem about a "} | options
+    return NextToken(
+        logits, [tokenizer.decode([i]) for i in range(len(logits))], title="The next character",
+        caption="Dashed: the model's own probabilities. Hatched: cut off. Blue: what is drawn from.", **options,
+    )  # fmt: skip
+
+
+def attention_map(**options) -> AttentionMap:
+    """Every head of the shipped model on the sentence."""
+    model, tokenizer = load_gpt("shakespeare")
+    weights = model.attention_weights(np.array(tokenizer.encode(SENTENCE)))
+    options = {"layer": 2, "head": 1, "token": SENTENCE.index("cat")} | options
+    return AttentionMap(SENTENCE, weights, title="The heads of a small GPT", caption="Blue is weight.", **options)
+
+
+def _small_run(lr: float, steps: int = 400):
+    """A tiny GPT that has begun to read Shakespeare; `wait` makes it go through all its steps."""
+    text = data.shakespeare_split()[0][:100_000]
+    tokenizer = CharTokenizer(text)
+    ids = np.array(tokenizer.encode(text))
+    config = GPTConfig(tokenizer.vocab_size, context=16, layers=1, heads=2, channels=32)
+    model = GPT(config, rng=np.random.default_rng(0))
+    prompt = np.array(tokenizer.encode("Farewell, my lor"))
+
+    def look() -> dict:
+        logits = model(prompt[None]).data[0, -1]
+        return snapshot(
+            text=tokenizer.decode(model.generate(prompt, 60, sampling.greedy)), prompt=tokenizer.decode(prompt),
+            tokens=tokenizer.vocab, probabilities=sampling.softmax(logits),
+            attention=model.attention_weights(prompt)[0],
+        )  # fmt: skip
+
+    return start(
+        model, lambda: text_batches(ids, 16, 16, rng=np.random.default_rng(1)), steps=steps, lr=lr, warmup=20,
+        snapshot=look, snapshot_at=(0, 50, 100, 200, 400),
+    )  # fmt: skip
+
+
+def loss_curves(**options) -> LossCurves:
+    """Two runs of a tiny GPT, one with too small a learning rate."""
+    runs = {f"lr {lr}": _small_run(lr).wait() for lr in (0.01, 0.0005)}
+    return LossCurves(
+        runs, title="Two learning rates", caption="The same start and the same batches.",
+        ylabel="loss (nats per character)", **options,
+    )  # fmt: skip
+
+
+def live(**options) -> LossCurves:
+    """A run that goes on while it is watched: not among the examples, for it has no end in a page."""
+    return LossCurves(_small_run(0.01, 1_000_000), title="A run to steer", **options)
+
+
+def backprop(**options) -> Backprop:
+    return Backprop(
+        "p = w * x; s = p + b; h = tanh(s); e = h - y; L = e ** 2", w=0.5, x=2.0, b=-0.4, y=1.0, learn=["w", "b"],
+        title="One neuron and its loss", caption="In each box: what it computes, its value, its gradient.", **options,
+    )  # fmt: skip
+
+
+def descent(**options) -> Descent:
+    options = {"rates": [0.004, 0.08, 0.102]} | options
+    return Descent("narrow valley", title="A narrow valley", caption="Lines of equal loss; + is the lowest.", **options)
+
+
+def softmax_lab(**options) -> SoftmaxLab:
+    return SoftmaxLab(title="Scores and their gradients", caption="The same scores, five ways.", **options)
+
+
+def merges(**options) -> Merges:
+    tokenizer = BytePairTokenizer.train(data.shakespeare_split()[0][:40_000], 500)
+    return Merges(tokenizer, SENTENCE, title="A text, cut into tokens", caption="Every box is a token.", **options)
+
+
+EXAMPLES = {
+    make.__name__: make for make in (next_token, attention_map, loss_curves, backprop, descent, softmax_lab, merges)
+}

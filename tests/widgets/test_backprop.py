@@ -1,0 +1,294 @@
+"""Backprop: what it reads, its numbers against the engine's and against the page's, and the figure in a page."""
+
+import ast
+import json
+import math
+import random
+
+import numpy as np
+import pytest
+import traitlets
+
+from helpers.tensor import Tensor
+from helpers.widgets.backprop import ALLOWED, MOST, Backprop, backward, evaluate, read
+from tests.browser import site_checks
+from tests.widgets import harness
+
+NEURON = "p = w * x; s = p + b; h = tanh(s); e = h - y; L = e ** 2"
+NUMBERS = {"w": 0.5, "x": 2.0, "b": -0.4, "y": 1.0}
+
+
+def function(name):
+    return lambda t: getattr(t if isinstance(t, Tensor) else Tensor(t, dtype=np.float64), name)()
+
+
+FUNCTIONS = {name: function(name) for name in ("exp", "log", "tanh", "sigmoid", "relu")}
+
+
+def neuron(**options):
+    return Backprop(NEURON, **NUMBERS, **options)
+
+
+def by_engine(expression: str, leaves: dict) -> tuple[float, dict]:
+    """The value and the gradients that helpers.tensor gives, from the expression run as Python in float64."""
+    tensors = {name: Tensor(value, dtype=np.float64) for name, value in leaves.items()}
+    result = eval(expression, {**FUNCTIONS, **tensors})  # ours, drawn below
+    result.backward()
+    return result.item(), {name: float(t.grad) for name, t in tensors.items()}
+
+
+def drawn(rng, depth=3) -> str:
+    """A random expression of the leaves a, b, c and numbers."""
+    if depth == 0 or rng.random() < 0.15:
+        return rng.choice(["a", "b", "c", "a", "b", "c", "0.5", "2"])
+    left, right = drawn(rng, depth - 1), drawn(rng, depth - 1)
+    forms = ["({} + {})", "({} - {})", "({} * {})", "({} / {})", "(-{})", "({}) ** 2", "({}) ** 3", "({}) ** -1"]
+    forms += ["exp({})", "log({})", "tanh({})", "sigmoid({})", "relu({})"]
+    return rng.choice(forms).format(left, right)
+
+
+def drawn_cases(count: int) -> list[tuple]:
+    """(expression, its nodes, leaves): random ones that have a finite value, with every leaf taking part."""
+    rng, cases = random.Random(0), []
+    while len(cases) < count:
+        expression = drawn(rng)
+        names = sorted({n.id for n in ast.walk(ast.parse(expression)) if isinstance(n, ast.Name)} & {"a", "b", "c"})
+        leaves = {name: rng.gauss(0, 1) for name in names}
+        try:
+            nodes = read(expression, leaves)
+            values = evaluate(nodes, leaves)
+            if max(map(abs, values + backward(nodes, values))) < 1e6:
+                cases.append((expression, nodes, leaves))
+        except ValueError:
+            continue  # log of a negative number, an expression without a leaf
+    return cases
+
+
+# Python
+
+
+def test_the_neuron_of_chapter_2():
+    figure = neuron()
+    value, grads = by_engine("(tanh(w * x + b) - y) ** 2", NUMBERS)
+    assert figure.gradients() == pytest.approx(grads) and evaluate(figure.nodes, NUMBERS)[-1] == pytest.approx(value)
+    assert [node["name"] for node in figure.nodes] == ["w", "x", "p", "b", "s", "h", "y", "e", "L"]
+    assert figure.learn == list(figure.start) == ["w", "x", "b", "y"]
+    assert [node["at"][0] for node in figure.nodes] == [0, 0, 1, 1, 2, 3, 3, 4, 5]
+
+
+def test_nodes_in_a_layer_keep_apart_and_long_edges_go_around():
+    for expression, leaves in (("m = a * a; f = m + a", "a"), ("tanh(u * x + v * z + b)", "uxvzb"), (NEURON, "wxby")):
+        figure = Backprop(expression, **dict.fromkeys(leaves, 0.5))
+        places = [tuple(node["at"]) for node in figure.nodes]
+        places += {tuple(place) for edge in figure.edges for place in edge[3]}
+        for i, (layer, slot) in enumerate(places):
+            assert all(abs(slot - s) > 0.99 for k, s in places[:i] if k == layer), expression
+    around = Backprop("m = a * a; f = m + a", a=3.0).edges
+    assert [edge[3] != [] for edge in around] == [False, False, True, False]
+
+
+@pytest.mark.parametrize(
+    "expression, leaves, says",
+    [
+        ("w", {"w": 1}, "computes nothing"),
+        ("", {}, "computes nothing"),
+        ("1 + 2", {}, "computes nothing"),
+        ("w * x", {"w": 1}, "no value came for it: add x="),
+        ("w + 1", {"w": 1, "z": 2}, "z does not take part"),
+        ("p = w * 2; w + 1", {"w": 1}, "p does not take part"),
+        ("p = w; p * 2", {"w": 1}, "p = w computes nothing"),
+        ("p = w * 2; p = p + 1", {"w": 1}, "p gets a value twice"),
+        ("w ** x", {"w": 1, "x": 2}, "takes a plain number"),
+        ("f(w)", {"w": 1}, ALLOWED),
+        ("w if w else 2", {"w": 1}, ALLOWED),
+        ("w[0] * True", {"w": 1}, ALLOWED),
+        ("import os", {}, "write formulas"),
+        ("w *", {"w": 1}, "cannot be read"),
+        ("log(w)", {"w": -1}, "no finite value at −1"),
+        ("1 / w", {"w": 0}, "no finite value"),
+        ("w ** 0.5", {"w": 0}, "no finite slope"),
+        ("exp(w)", {"w": 1000}, "no finite value"),
+        ("w * 1", {"w": math.nan}, "a leaf is a number"),
+        ("w * 1", {"w": "2"}, "a leaf is a number"),
+        ("+".join(["w * 2"] * MOST), {"w": 1}, "take a shorter one"),
+    ],
+)
+def test_what_cannot_be_a_graph_gets_a_sentence(expression, leaves, says):
+    with pytest.raises((ValueError, traitlets.TraitError)) as error:
+        Backprop(expression, **leaves)
+    assert says in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "name, value, says",
+    [
+        ("leaves", {"w": 1.0}, "the graph has the leaves w, x, b, y"),
+        ("leaves", {**NUMBERS, "w": 1e9}, "a leaf is a number"),
+        ("learn", ["p"], "'p' cannot learn"),
+        ("step", 12, "steps 0 to 11"),
+        ("rate", 0, "rate = 0 came"),
+    ],
+)
+def test_wrong_settings_get_a_sentence(name, value, says):
+    figure = neuron()
+    before = getattr(figure, name)
+    with pytest.raises(traitlets.TraitError, match=says):
+        setattr(figure, name, value)
+    assert getattr(figure, name) == before
+
+
+# In a browser
+
+
+@pytest.fixture(scope="module")
+def functions(browser):
+    """Calls a pure function of the module on many lists of arguments: functions(name, cases)."""
+    with harness.module(browser, "backprop") as page:
+        yield lambda name, cases: harness.calls(page, name, cases)
+
+
+def says(page) -> str:
+    harness.painted(page)
+    return page.inner_text(".nw-backprop-says")
+
+
+def box(page, name: str) -> str:
+    """What stands in the box of a node, such as 'h = tanh s 0.537 dh = −0.926'."""
+    harness.painted(page)
+    boxes = page.locator(".nw-backprop-box").all_inner_texts()
+    return next(" ".join(text.split()) for text in boxes if text.split()[0] == name)
+
+
+def test_python_and_the_page_agree_with_the_engine(functions):
+    cases = drawn_cases(1_200)
+    settings = [[nodes, leaves] for _, nodes, leaves in cases]
+    used = set()
+    for (expression, nodes, leaves), values, grads in zip(
+        cases, functions("forward", settings), functions("gradients", settings), strict=True
+    ):
+        value, expected = by_engine(expression, leaves)
+        assert values[-1] == pytest.approx(value, rel=1e-9, abs=1e-12), expression
+        assert values == pytest.approx(evaluate(nodes, leaves), rel=1e-9, abs=1e-12), expression
+        assert grads == pytest.approx(backward(nodes, values), rel=1e-7, abs=1e-9), expression
+        mine = {node["name"]: g for node, g in zip(nodes, grads) if "op" not in node}
+        assert mine == pytest.approx(expected, rel=1e-7, abs=1e-9), expression
+        used |= {node.get("op") for node in nodes}
+    assert len(used) == 12  # all eleven operations, and leaves
+
+
+def test_nudging_finds_the_gradients(functions):
+    nodes = neuron().nodes
+    found = functions("nudged", [[nodes, NUMBERS, name] for name in NUMBERS])
+    assert found == pytest.approx(list(neuron().gradients().values()), rel=1e-6)
+    kink, border = Backprop("relu(w) + 1", w=0.5).nodes, Backprop("log(w) * 1", w=1e-6).nodes
+    assert functions("nudged", [[kink, {"w": 0}, "w"], [border, {"w": 1e-6}, "w"]]) == [pytest.approx(0.5), None]
+
+
+def test_descent_falls_and_stops_before_it_overflows(functions):
+    nodes = neuron().nodes
+    run, unlearned, wild = functions(
+        "descend",
+        [
+            [nodes, NUMBERS, ["w", "b"], 0.1, 50],
+            [nodes, NUMBERS, [], 0.1, 3],
+            [Backprop("w ** 2 + 0", w=1.0).nodes, {"w": 1.0}, ["w"], 10, 100],
+        ],
+    )
+    assert len(run["losses"]) == 51 and run["losses"] == sorted(run["losses"], reverse=True) and not run["problem"]
+    assert run["losses"][1] == pytest.approx((math.tanh((0.5 + 0.1317) * 2 - 0.4 + 0.0659) - 1) ** 2, abs=1e-3)
+    assert run["leaves"]["x"] == 2 and run["leaves"]["y"] == 1 and unlearned["leaves"] == NUMBERS
+    assert "too large" in wild["problem"] and all(map(math.isfinite, wild["losses"])) and len(wild["losses"]) < 10
+
+
+def test_the_figure_in_a_page(browser):
+    figure = neuron(learn=["w", "b"], caption="<b>bold</b>")
+    with harness.mounted(browser, figure) as (page, complaints):
+        assert page.locator(".nw-caption").inner_text() == "<b>bold</b>"
+
+        # the walk, by the slider's keys: all values, then local × upstream in numbers
+        slider = page.get_by_role("slider", name="Step")
+        slider.focus()
+        page.keyboard.press("Home")
+        assert "The leaves have their values" in says(page) and box(page, "p") == "p = w · x ?"
+        for expected in ("p = w · x = 0.5 · 2 = 1", "s = p + b = 1 + (−0.4) = 0.6", "h = tanh s = tanh 0.6 = 0.537"):
+            page.keyboard.press("ArrowRight")
+            assert expected in says(page)
+        assert box(page, "h") == "h = tanh s 0.537" and "?" in box(page, "e")
+        page.get_by_role("button", name="Next").press("Enter")
+        page.keyboard.press("Enter")
+        page.keyboard.press("Enter")
+        assert "dL = 1" in says(page)
+        page.locator(".nw-backprop-box").first.focus()  # the graph itself takes arrow keys
+        page.keyboard.press("ArrowRight")
+        assert "to e: (2 · e = −0.926) × 1 = −0.926" in says(page)
+        assert box(page, "e").endswith("−0.926") and box(page, "h") == "h = tanh s 0.537"
+        slider.focus()
+        page.keyboard.press("End")
+        assert "to w: (x = 2) × (−0.659) = −1.32" in says(page)
+        page.get_by_role("button", name="◀ Back").press("Enter")
+        assert "Backward through s = p + b" in says(page)
+        page.locator(".nw-backprop-box", has_text="tanh").press("Enter")
+        assert "to s: (1 − h² = 0.712) × (−0.926) = −0.659" in says(page)
+
+        # gradient and finite difference, side by side
+        slider.focus()
+        page.keyboard.press("End")
+        harness.painted(page)
+        rows = [row.split() for row in page.locator(".nw-backprop-leaves tbody tr").all_inner_texts()]
+        assert [row[0] for row in rows] == ["w", "x", "b", "y"] and all(row[1] == row[2] for row in rows)
+
+        # a leaf by keyboard; what has no value is refused with a sentence
+        page.get_by_label("Value of y").fill("0.25")
+        page.keyboard.press("Enter")
+        assert box(page, "y").startswith("y 0.25") and box(page, "e").startswith("e = h − y 0.287")
+        page.get_by_label("Value of y").fill("1e9")
+        page.keyboard.press("Enter")
+        assert "So y keeps its value" in page.inner_text(".nw-backprop-sorry") and box(page, "y").startswith("y 0.25")
+        page.get_by_label("Value of y").fill("")
+        page.keyboard.press("Enter")
+        assert page.get_by_label("Value of y").input_value() == "0.25"
+
+        # descent: the loss falls; what may not learn stays; and back
+        page.get_by_role("button", name="Take a step").press("Enter")
+        page.get_by_role("button", name="10 steps").press("Enter")
+        harness.painted(page)
+        assert "after 11 steps." in page.inner_text(".nw-backprop-fall") and page.is_visible(".nw-backprop-losses")
+        assert box(page, "x").startswith("x 2 ") and not box(page, "w").startswith("w 0.5 ")
+        page.get_by_label("w learns").press("Space")
+        page.get_by_label("b learns").press("Space")
+        harness.painted(page)
+        assert page.get_by_role("button", name="Take a step").is_disabled()
+        page.get_by_role("button", name="Back to the start").press("Enter")
+        assert box(page, "w").startswith("w 0.5 ") and box(page, "y").startswith("y 1 ")
+        assert not complaints and not site_checks.accessibility(page)
+
+        # a phone: nothing leaves the screen, targets are large
+        page.set_viewport_size({"width": 320, "height": 800})
+        harness.painted(page)
+        assert page.evaluate(site_checks.TOO_WIDE) == []
+        low = "es => es.filter(e => (e.closest('label') ?? e).getBoundingClientRect().height < 44).length"
+        assert page.locator(".nw-live :is(button, input):visible").evaluate_all(low) == 0
+
+
+def test_two_paths_add_up(browser):
+    with harness.mounted(browser, Backprop("m = a * a; f = m + a", a=3.0, step=4)) as (page, complaints):
+        assert box(page, "a") == "a 3 da = 1 + …"  # two parts are still to come
+        page.get_by_role("button", name="Next").click()
+        assert "da = 1 + 3 = 4" in says(page) and "da = 4 + 3 = 7" in says(page) and box(page, "a") == "a 3 da = 7"
+        assert not complaints
+
+
+def test_a_link_sets_it_and_a_bad_link_gets_a_sentence(browser):
+    link = "#widget=1&step=48&rate=99&leaves=" + json.dumps({**NUMBERS, "w": 0.75})
+    with harness.mounted(browser, neuron(), address=link) as (page, _):
+        assert box(page, "w").startswith("w 0.75") and "11 of 11" in page.inner_text(".nw-live")
+        assert page.get_by_role("slider", name="Learning rate").get_attribute("aria-valuetext") == "0.1"
+    for wrong in ({"w": 1}, {**NUMBERS, "b": "<img src=x onerror=alert(1)>"}, {**NUMBERS, "y": None}):
+        with harness.mounted(browser, neuron(), address="#widget=1&leaves=" + json.dumps(wrong)) as (page, _):
+            assert "it must be a number" in page.inner_text(".nw-problem")
+
+
+def test_without_scripts_the_still_stands(browser):
+    with harness.mounted(browser, neuron(caption="One neuron"), java_script_enabled=False) as (page, _):
+        label = page.locator(".nw-still svg").get_attribute("aria-label")
+        assert page.is_visible(".nw-still svg") and "dw = −1.32" in label and "L = e² = 0.214" in label

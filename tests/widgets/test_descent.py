@@ -1,0 +1,251 @@
+"""Descent: what it accepts, its landscapes and paths in Python and on the page, its words, and the figure in a page."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import traitlets
+
+from helpers.widgets.descent import LANDSCAPES, Descent, _data, descend, sampled
+from tests.browser import site_checks
+from tests.widgets import harness
+
+
+def wave(w):
+    return math.sin(3 * w) + 0.5 * w * w
+
+
+# Python
+
+
+@pytest.mark.parametrize("name", LANDSCAPES)
+def test_slopes_minima_and_the_part_shown(name):
+    landscape, rng, step = LANDSCAPES[name], np.random.default_rng(0), 1e-6
+    for place in rng.uniform(landscape.low, landscape.high, (50, len(landscape.names))):
+        for k, slope in enumerate(landscape.slope(*place)):
+            nudge = step * np.eye(len(place))[k]
+            estimate = (landscape.loss(*(place + nudge)) - landscape.loss(*(place - nudge))) / (2 * step)
+            assert slope == pytest.approx(estimate, abs=1e-5)
+    for bottom in landscape.minima:
+        assert np.abs(landscape.slope(*bottom)).max() < 1e-3
+        around = [landscape.loss(*(np.array(bottom) + d)) for d in rng.normal(0, 0.05, (20, len(bottom)))]
+        assert min(around) >= landscape.loss(*bottom) - 1e-6
+    assert min(landscape.loss(*m) for m in landscape.minima) == pytest.approx(0, abs=1e-4)
+    assert landscape.loss(*landscape.start) < landscape.top
+
+
+def test_a_path_is_that_of_the_chapter():
+    w, velocity, path = np.array([-1.8, 0.9]), np.zeros(2), []
+    for _ in range(26):
+        path.append(w)
+        velocity = 0.5 * velocity - 0.08 * 2 * np.array([1, 10]) * w
+        w = w + velocity
+    assert np.allclose(descend(LANDSCAPES["narrow valley"], [-1.8, 0.9], 0.08, 0.5, 25)["path"], path)
+
+
+def test_a_run_ends_before_its_numbers_overflow():
+    wild = descend(LANDSCAPES["two valleys"], [1.6], 10, 0.99, 200)
+    assert (
+        wild["ended"] == "diverged" and np.isfinite(wild["losses"]).all() and len(wild["path"]) == len(wild["losses"])
+    )
+    out = descend(sampled(wave, -2, 2), [1.9], 5, 0, 10)
+    assert out["ended"] == "left" and len(out["path"]) == 1
+    assert descend(LANDSCAPES["bowl"], [1.0], 1.0, 0, 200)["ended"] == ""
+
+
+def test_curves_through_samples_are_close_and_smooth():
+    curve, at = sampled(wave, -2, 3), np.linspace(-2, 3, 997)
+    assert [curve.loss(w) for w in at] == pytest.approx([wave(w) for w in at], abs=2e-5)
+    assert [curve.slope(w)[0] for w in at] == pytest.approx([3 * math.cos(3 * w) + w for w in at], abs=4e-3)
+    square = sampled(lambda w: (w - 0.3) ** 2, 0, 1)  # a parabola comes out exact, at its ends too
+    assert [square.slope(w)[0] for w in (0, 0.001, 0.5, 1)] == pytest.approx([-0.6, -0.598, 0.4, 1.4], abs=1e-4)
+    assert curve.loss(3.001) is None and curve.loss(-2.001) is None
+
+
+@pytest.mark.parametrize(
+    "loss, options, says",
+    [
+        ("hill", {}, "choose from bowl, two valleys"),
+        ([], {}, "choose from bowl"),
+        (wave, {}, "a function needs the span"),
+        (wave, {"low": 2, "high": -2}, "a function needs the span"),
+        (math.log, {"low": 1, "high": math.inf}, "a function needs the span"),
+        (lambda w: 1 / w if w else math.inf, {"low": -1, "high": 1}, "not finite at 0"),
+        ("bowl", {"start": 3}, "inside the picture: w from -2 to 2"),
+        ("saddle", {"start": [0.5]}, "u from -2.2 to 1.4, v from"),
+        ("bowl", {"start": [math.nan]}, "inside the picture"),
+        ("bowl", {"rates": []}, "1 to 4 learning rates"),
+        ("bowl", {"rates": [0.1] * 5}, "1 to 4 learning rates"),
+        ("bowl", {"rates": [0.0]}, "each from 0.001 to 10"),
+        ("bowl", {"rates": ["fast"]}, "each from 0.001 to 10"),
+        ("bowl", {"momentum": 1}, "momentum = 1 came"),
+        ("bowl", {"steps": 2.5}, "steps = 2.5 came"),
+    ],
+)
+def test_what_cannot_be_shown_gets_a_sentence(loss, options, says):
+    with pytest.raises((ValueError, traitlets.TraitError)) as error:
+        Descent(loss, **options)
+    assert says in str(error.value) and "\n" not in str(error.value)
+    with pytest.raises(TypeError, match="no setting 'speed'"):
+        Descent("bowl", speed=3)
+
+
+def test_another_landscape_begins_at_its_own_start():
+    figure = Descent(["bowl", "saddle"])
+    figure.loss = "saddle"
+    assert figure.start == [-1.8, 0.02] and figure.rates == [0.05, 0.3, 0.9]
+    with pytest.raises(traitlets.TraitError, match="this figure has bowl, saddle"):
+        figure.loss = "cliff"
+    assert "from u = -1.8, v = 0.02" in figure.alt() and len(figure.still().figure.axes) == 3
+
+
+# In a browser
+
+
+@pytest.fixture(scope="module")
+def page_runs(browser):
+    """Runs [name, data, start, rate, momentum, steps] in the module: each with its path, losses, end and verdict."""
+    code = """cases => cases.map(([name, map, ...options]) => {
+        const formulas = module.formulasOf(name, map), run = module.slide(formulas, ...options);
+        return { ...run, verdict: module.verdict(run, formulas, map) };
+    })"""
+    with harness.module(browser, "descent") as page:
+        yield lambda cases: page.evaluate(code, cases)
+
+
+def test_python_and_the_page_take_the_same_paths(page_runs):
+    rng, cases, expected = np.random.default_rng(0), [], []
+    grounds = {**LANDSCAPES, "samples": sampled(wave, -2, 3)}
+    for i in range(1_200):
+        name = list(grounds)[i % len(grounds)]
+        start = rng.uniform(grounds[name].low, grounds[name].high).tolist()
+        options = [start, float(10 ** rng.uniform(-3, 0.5)), float(rng.choice([0, 0.5, 0.9])), int(rng.integers(0, 30))]
+        cases.append([name, _data(grounds[name]), *options])
+        expected.append(descend(grounds[name], *options))
+    found = page_runs(cases)
+    assert {run["ended"] for run in expected} == {"", "left", "diverged"}
+    for case, here, there in zip(cases, expected, found, strict=True):
+        assert there["ended"] == here["ended"] and len(there["path"]) == len(here["path"]), case
+        assert np.allclose(there["path"], here["path"], rtol=1e-6, atol=1e-9), case  # chaos magnifies the last digit
+        assert np.allclose(there["losses"], here["losses"], rtol=1e-5, atol=1e-9), case
+        assert np.isfinite(there["losses"]).all() and not any("NaN" in text for text in there["verdict"]), case
+
+
+@pytest.mark.parametrize(
+    "name, start, rate, momentum, steps, word, says",
+    [
+        ("bowl", [1], 0.4, 0, 12, "Arrives", "almost 0 in 12 steps"),
+        ("bowl", [1], 0.002, 0, 12, "Creeps", "in 12 steps"),
+        ("bowl", [1], 0.02, 0, 20, "On its way", "in 20 steps"),
+        ("bowl", [1], 1.1, 0, 12, "Diverges", "overshoots, and lands higher"),
+        ("bowl", [1], 1.0, 0, 12, "Wanders", "jump across"),
+        ("bowl", [1], 10, 0, 200, "Diverges", "too large to follow"),
+        ("bowl", [1], 0.4, 0, 0, "Start", "Loss 1."),
+        ("bowl", [0], 0.4, 0, 5, "Arrives", "Loss 0"),
+        ("two valleys", [1.6], 0.1, 0, 25, "Stuck", "not the lowest"),
+        ("two valleys", [1.6], 0.2, 0, 25, "Arrives", ""),
+        ("saddle", [-1.8, 0], 0.3, 0, 40, "Stuck", "this is no valley"),
+        ("saddle", [-1.8, 0.02], 0.3, 0, 40, "Arrives", ""),
+        ("narrow valley", [-1.8, 0.9], 0.102, 0, 25, "Diverges", "lands higher"),
+        ("samples", [2.9], 1.5, 0, 25, "Leaves", "the loss is not known"),
+    ],
+)
+def test_what_became_of_a_run_is_said(page_runs, name, start, rate, momentum, steps, word, says):
+    ground = {**LANDSCAPES, "samples": sampled(wave, -2, 3)}[name]
+    (run,) = page_runs([[name, _data(ground), start, rate, momentum, steps]])
+    assert run["verdict"][0] == word and says in run["verdict"][1]
+
+
+def said(page) -> list[str]:
+    """The sentence below each run."""
+    harness.painted(page)
+    return page.locator(".nw-descent-panel > p").all_inner_texts()
+
+
+def test_the_figure_in_a_page(browser):
+    figure = Descent(["bowl", "narrow valley"], steps=12, most=20, caption="<i>x</i>")
+    with harness.mounted(browser, figure) as (page, complaints):
+        assert page.locator(".nw-caption").inner_text() == "<i>x</i>"
+        assert [text.split(".")[0] for text in said(page)] == ["On its way", "Arrives", "Diverges"]
+
+        # each control by keyboard
+        page.get_by_role("slider", name="Learning rate").nth(2).focus()
+        for _ in range(6):  # from 1.1 below the border at 1
+            page.keyboard.press("ArrowLeft")
+        assert not said(page)[2].startswith("Diverges")
+        start, steps = page.get_by_role("slider", name="Start w"), page.get_by_role("slider", name="Steps")
+        start.focus()
+        page.keyboard.press("End")
+        assert said(page)[1].startswith("Arrives. Loss 4 →") and start.get_attribute("aria-valuetext") == "2"
+        page.get_by_role("button", name="Rewind").press("Enter")
+        assert said(page) == ["Start. Loss 4."] * 3
+        page.get_by_role("button", name="Step", exact=True).press("Enter")
+        assert "in 1 step." in said(page)[0] and steps.input_value() == "1"
+        momentum = page.get_by_role("slider", name="Momentum")
+        before = said(page)
+        steps.focus()
+        page.keyboard.press("End")
+        momentum.focus()
+        page.keyboard.press("PageUp")
+        assert said(page) != before and momentum.get_attribute("aria-valuetext") != "0.00"
+        page.get_by_role("button", name="Add a rate").press("Enter")
+        assert len(said(page)) == 4 and page.get_by_role("button", name="Add a rate").is_disabled()
+        page.get_by_role("button", name="Remove the last").press("Enter")
+        page.get_by_role("button", name="Remove the last").press("Enter")
+        assert len(said(page)) == 2
+
+        # run goes on by itself, and a click or a drag on the map moves the start
+        page.get_by_role("button", name="Rewind").press("Enter")
+        page.get_by_role("button", name="Run").press("Enter")
+        page.locator(".nw-descent-panel > p").first.filter(has_text="in 20 steps").wait_for()
+        page.get_by_role("combobox", name="Landscape").select_option("Narrow valley: u² + 10 v²")
+        assert (
+            len(said(page)) == 3 and page.get_by_role("slider", name="Start v").get_attribute("aria-valuetext") == "0.9"
+        )
+        area = page.locator(".nw-descent-map svg svg").first.bounding_box()
+        page.mouse.click(area["x"] + area["width"] / 2, area["y"] + area["height"] / 2)
+        said(page)
+        at = [page.get_by_role("slider", name=f"Start {k}").get_attribute("aria-valuetext") for k in "uv"]
+        assert [float(v.replace("−", "-")) for v in at] == pytest.approx([-0.4, 0], abs=0.02)
+        page.mouse.down()
+        page.mouse.move(area["x"] + 1, area["y"] + 1, steps=3)
+        page.mouse.up()
+        said(page)
+        assert page.get_by_role("slider", name="Start v").get_attribute("aria-valuetext").startswith("1.4")
+        assert not complaints and not site_checks.accessibility(page)
+
+        # a phone: nothing leaves the screen, targets are large
+        page.set_viewport_size({"width": 320, "height": 800})
+        said(page)
+        assert page.evaluate(site_checks.TOO_WIDE) == []
+        low = "es => es.filter(e => e.getBoundingClientRect().height < 44).length"
+        assert page.locator(".nw-live :is(button, input, select):visible").evaluate_all(low) == 0
+
+
+def test_reduced_motion_jumps_to_the_end(browser):
+    with harness.mounted(browser, Descent("bowl", steps=0, most=30), reduced_motion="reduce") as (page, _):
+        page.get_by_role("button", name="Run").click()
+        assert all("in 30 steps" in text for text in said(page))
+
+
+def test_a_link_sets_it_and_a_bad_link_gets_a_sentence(browser):
+    link = "#widget=1&rates=[0.5]&start=[-2]&steps=1&momentum=7"
+    with harness.mounted(browser, Descent("bowl"), address=link) as (page, _):
+        assert said(page) == ["Arrives. Loss 4 → almost 0 in 1 step."]
+    with harness.mounted(browser, Descent("bowl"), address="#widget=1&start=[1,2]") as (page, _):
+        assert page.get_by_role("slider", name="Start w").get_attribute("aria-valuetext") == "1"  # the bowl's own
+    bad = {"rates": [99], "start": ["x"], "loss": "saddle"}
+    for (name, value), says in zip(
+        bad.items(), ("learning rates", "start must be", "no landscape saddle"), strict=True
+    ):
+        with harness.mounted(browser, Descent("bowl"), address=f"#widget=1&{name}={json.dumps(value)}") as (page, _):
+            assert says in page.inner_text(".nw-problem")
+
+
+def test_without_scripts_the_still_stands(browser):
+    with harness.mounted(browser, Descent("bowl", steps=12), java_script_enabled=False) as (page, _):
+        label = page.locator(".nw-still svg").get_attribute("aria-label")
+        assert (
+            page.is_visible(".nw-still svg") and "learning rate 1.1 the loss goes from 1 to 79.5 in 12 steps" in label
+        )

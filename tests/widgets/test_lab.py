@@ -1,0 +1,242 @@
+"""Every widget in real JupyterLab: moved by keyboard the Python trait follows, set from Python every view follows.
+
+One server, one notebook, one browser for all rows of WIDGETS. A new widget adds a row.
+"""
+
+import ast
+import os
+import re
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import nbformat
+
+from tests.browser import site_checks
+from tests.conftest import ROOT
+from tests.widgets.harness import painted
+
+
+class Row(NamedTuple):
+    """make: Python for the widget. control, key: the role and name of what gets the key. watch: Python for what the key
+    changes. change: Python that changes `w`, the widget. sees: what each view then says."""
+
+    make: str
+    control: tuple[str, str]
+    key: str
+    watch: str
+    change: str
+    sees: str
+
+
+WIDGETS = {
+    "probe": Row("Probe(title='probe')", ("slider", "x"), "ArrowRight", "w.x", "w.x = 0.5", "0.25"),
+    "next_token": Row(
+        "examples.next_token()",
+        ("slider", "temperature"),
+        "ArrowRight",
+        "w.temperature",
+        "w.temperature = 0",
+        "0.00 1 1 of 69",
+    ),
+    "attention_map": Row(
+        "examples.attention_map()",
+        ("slider", "Token that looks (row)"),
+        "ArrowLeft",
+        "w.token",
+        "w.token = 7",
+        "“␣” (7) looks at",
+    ),
+    "loss_curves": Row(
+        "examples.loss_curves()", ("slider", "Step"), "Home", "w.step", "w.step = 100", "After 100 steps"
+    ),
+    "live training": Row(
+        "examples.live()", ("button", "Pause"), "Enter", "w._run.state", "w._run.stop()", "Stopped; Rewind"
+    ),
+    "backprop": Row(
+        "examples.backprop()",
+        ("slider", "Step"),
+        "ArrowRight",
+        "w.step",
+        "w.leaves = {**w.leaves, 'w': 1.5}",
+        "p = w · x 3",
+    ),
+    "descent": Row(
+        "examples.descent()",
+        ("slider", "Momentum"),
+        "ArrowRight",
+        "w.momentum",
+        "w.start = [1.0, 1.0]",
+        "from u = 1, v = 1",
+    ),
+    "softmax_lab": Row(
+        "examples.softmax_lab()", ("slider", "score of cat"), "ArrowRight", "w.scores", "w.scores = [0.0] * 4", "0.250"
+    ),
+    "merges": Row("examples.merges()", ("slider", "Merges applied"), "ArrowLeft", "w.step", "w.step = 0", "25 tokens"),
+}
+
+SCREEN = {"width": 1300, "height": 1000}
+SETTINGS = {  # no news from another host; every cell is drawn, seen or not
+    "apputils-extension/notification": '{"fetchNews": "false", "checkForUpdates": false}',
+    "notebook-extension/tracker": '{"windowingMode": "none"}',
+}
+# What a view shows, without its controls: words, drawings, and the lengths and places that style sheets do not know.
+PICTURE = """view => {
+    const copy = view.cloneNode(true), pixels = [...view.querySelectorAll("canvas")].map(c => c.toDataURL());
+    copy.querySelectorAll("label, input, select, textarea").forEach(e => e.remove());
+    return copy.innerHTML.replace(/ (class|data-lm-suppress-shortcuts)=""/g, "") + pixels.join(); // what a focus leaves
+}"""
+WORDS = """view => (view.innerText + " " + [...view.querySelectorAll("[aria-label]")].map(e => e.ariaLabel).join(" "))
+    .replace(/\\s+/g, " ")"""
+
+
+def notebook() -> nbformat.NotebookNode:
+    """Imports; for each row the widget, and a second view of it; a cell that prints what is watched; a change."""
+    code = ["from tests.widgets import examples\nfrom tests.widgets.probe import Probe\nhave, times = {}, 0"]
+    for name, row in WIDGETS.items():
+        code += [f"w = have[{name!r}] = {row.make}\nw", f"have[{name!r}]"]
+    watch = "".join(f"w = have[{name!r}]\nfound[{name!r}] = {row.watch}\n" for name, row in WIDGETS.items())
+    change = "".join(f"    w = have[{name!r}]\n    {row.change}\n" for name, row in WIDGETS.items())
+    code += [f"times += 1\nfound = {{}}\n{watch}print(found)", f"if times > 1:  # not when all cells run\n{change}"]
+    made = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
+    made.cells = [nbformat.v4.new_code_cell(text) for text in code]
+    return made
+
+
+@contextmanager
+def jupyterlab(folder: Path):
+    """The address of a JupyterLab of its own, with a token and a port of its own, that serves `folder`/work."""
+    for name, settings in SETTINGS.items():
+        file = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(settings)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    token = secrets.token_hex(16)
+    places = ("JUPYTER_CONFIG", "JUPYTER_DATA", "JUPYTER_RUNTIME", "JUPYTERLAB_SETTINGS", "JUPYTERLAB_WORKSPACES")
+    own = {f"{place}_DIR": str(folder / place.split("_")[1].lower()) for place in places}  # nothing of the user's
+    env = os.environ | own | {"PYTHONPATH": str(ROOT), "IPYTHONDIR": str(folder / "ipython")}
+    root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    options = [f"--ServerApp.root_dir={folder / 'work'}", f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]
+    options += [f"--IdentityProvider.token={token}", "--no-browser", *root]
+    with open(folder / "log", "w") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "jupyterlab", *options], env=env, stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        address = f"http://127.0.0.1:{port}/"
+        for _ in range(600):
+            if server.poll() is not None:
+                break
+            try:
+                urllib.request.urlopen(f"{address}api?token={token}").close()
+                break
+            except OSError:
+                time.sleep(0.2)
+        assert server.poll() is None, (folder / "log").read_text()
+        yield address, token
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait(60)  # it ends its kernels first
+
+
+def test_every_widget_in_jupyterlab(browser, tmp_path):
+    (tmp_path / "work").mkdir()
+    nbformat.write(notebook(), tmp_path / "work" / "widgets.ipynb")
+    with (
+        jupyterlab(tmp_path) as (address, token),
+        site_checks.watched(browser, address, viewport=SCREEN) as (page, said),
+    ):
+        page.goto(f"{address}lab/tree/widgets.ipynb?token={token}")
+        cells = page.locator(".jp-Notebook .jp-CodeCell")
+        before = run_all(page, cells)
+        views = {name: [cells.nth(k).locator(".nw") for k in (2 * i + 1, 2 * i + 2)] for i, name in enumerate(WIDGETS)}
+        wrong = [
+            f"{name}: views {counts}" for name, pair in views.items() if (counts := [v.count() for v in pair]) != [1, 1]
+        ]
+        wrong += [
+            f"{name}: {text}"
+            for name, pair in views.items()
+            for text in pair[0].locator(".nw-problem").all_inner_texts()
+        ]
+        assert not wrong, wrong
+        shown = {name: picture(page, pair) for name, pair in views.items()}
+
+        for name, row in WIDGETS.items():  # by keyboard, in the first view
+            views[name][0].get_by_role(row.control[0], name=row.control[1], exact=True).first.focus()
+            page.keyboard.press(row.key)
+            page.evaluate("() => document.activeElement.blur()")  # what is marked for its focus is marked in one view
+            wait_for_change(page, views[name], shown[name], f"{name}: {row.key}")
+        page.wait_for_timeout(300)  # the kernel hears of it
+        after = run(page, cells.nth(2 * len(WIDGETS) + 1))
+        wrong += [f"{name}: the trait stayed {before[name]!r}" for name in WIDGETS if before[name] == after[name]]
+
+        shown = {name: picture(page, pair) for name, pair in views.items()}
+        run(page, cells.nth(2 * len(WIDGETS) + 2))  # from Python
+        for name, row in WIDGETS.items():
+            wait_for_change(page, views[name], shown[name], f"{name}: {row.change}")
+            for view in views[name]:
+                words = view.evaluate(WORDS)
+                wrong += [f"{name}: {row.sees!r} is not in {words!r}"] * (row.sees not in words)
+        wrong += [complaint for complaint in said if not complaint.startswith("console warning")]
+        assert not wrong, "\n".join(wrong)
+
+
+def run_all(page, cells) -> dict:
+    """Run the whole notebook by its menu; gives what the watching cell printed."""
+    cells.nth(2 * len(WIDGETS) + 2).wait_for()
+    page.locator("#jp-main-statusbar", has_text="| Idle").wait_for()  # the kernel is there
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    return printed(cells.nth(2 * len(WIDGETS) + 1), 1)
+
+
+def run(page, cell) -> dict:
+    """Run one cell by keyboard; gives the dictionary that it printed, if it did."""
+    turn = number(cell)
+    cell.locator(".cm-content").click()
+    page.keyboard.press("Control+Enter")
+    return printed(cell, turn + 1)
+
+
+def number(cell) -> int:
+    return int("0" + re.sub(r"\D", "", cell.locator(".jp-InputPrompt").inner_text()))
+
+
+def printed(cell, turn: int) -> dict:
+    """What the cell printed, once its number is at least `turn`."""
+    deadline = time.monotonic() + 240
+    while number(cell) < turn:
+        assert time.monotonic() < deadline, f"the cell did not run: {cell.inner_text()}"
+        time.sleep(0.1)
+    assert not cell.locator(".jp-RenderedText[data-mime-type*=error], [data-mime-type*=stderr]").count(), (
+        cell.inner_text()
+    )
+    text = cell.locator(".jp-OutputArea-output").all_inner_texts()
+    return ast.literal_eval(text[0]) if text else {}
+
+
+def picture(page, views) -> list[str]:
+    painted(page)
+    return [view.evaluate(PICTURE) for view in views]
+
+
+def wait_for_change(page, views, before: list[str], what: str) -> None:
+    """Wait until both views show another picture than `before`, and the same."""
+    deadline = time.monotonic() + 20
+    while True:
+        now = picture(page, views)
+        if now[0] == now[1] and now[0] != before[0]:
+            return
+        assert time.monotonic() < deadline, (
+            f"{what}: changed {[a != b for a, b in zip(now, before)]}, alike: {now[0] == now[1]}"
+        )
+        time.sleep(0.1)

@@ -1,0 +1,314 @@
+"""NextToken: what it accepts, that Python and the page agree on every number and draw, and its figure in a page."""
+
+import re
+
+import numpy as np
+import pytest
+from traitlets import TraitError
+
+from helpers import sampling
+from helpers.widgets.next_token import NextToken
+from tests.browser import site_checks
+from tests.widgets.harness import call, calls, module, mounted, painted
+
+WORDS = ["cat", "dog", "<b>bold</b>", "a\nb", " ", "שלום", "e\u0301", "🐈", "cat", ""]
+SCORES = [3.0, 2.5, 2.0, 1.5, 1.0, 0.5, 0.0, -0.5, -1.0, -np.inf]
+
+
+def made(**options):
+    return NextToken(SCORES, WORDS, title="The next word", **options)
+
+
+# Python
+
+
+@pytest.mark.parametrize(
+    ("logits", "tokens", "options", "said"),
+    [
+        ([], [], {}, "0 tokens came; there must be from 1 to 65,536"),
+        ([1.0, 2], ["a"], {}, "2 logits came for 1 tokens; there must be one number"),
+        ([1.0, np.nan], ["a", "b"], {}, "NaN or +inf; they must be numbers or −inf"),
+        ([1.0, np.inf], ["a", "b"], {}, "NaN or +inf"),
+        ([-np.inf, -np.inf], ["a", "b"], {}, "All logits are −inf"),
+        (["x", 1.0], ["a", "b"], {}, "not all numbers"),
+        ([0.0] * 70_000, ["a"] * 70_000, {}, "70,000 tokens came"),
+        ([1.0, 2], ["a", "b"], {"top_k": 3}, "top_k = 3 came; it must be a whole number from 1 to 2"),
+        ([1.0, 2], ["a", "b"], {"top_k": 0}, "top_k = 0 came"),
+        ([1.0, 2], ["a", "b"], {"temperature": 3.1}, "from 0 to 3"),
+        ([1.0, 2], ["a", "b"], {"temperature": -1}, "from 0 to 3"),
+        ([1.0, 2], ["a", "b"], {"top_p": 1.1}, "from 0 to 1"),
+        ([1.0, 2], ["a", "b"], {"min_p": -0.1}, "from 0 to 1"),
+        ([1.0, 2], ["a", "b"], {"axis": 0.3}, "choose one of"),
+        ([1.0, 2], ["a", "b"], {"seed": -1}, "seed = -1 came"),
+        ([1.0, 2], ["a", "b"], {"draws": 100_001}, "from 0 to 100000"),
+        ([1.0, 2], ["a", "b"], {"drawn_with": [1, 2]}, "5 or 9 in all"),
+        ([1.0, 2], ["a", "b"], {"drawn_with": [1, 5, 1, 1, 0]}, "temperature = 5"),
+        ([1.0, 2], ["a", "b"], {"second": {"heat": 2}}, "'heat'; it may have temperature"),
+        ([1.0, 2], ["a", "b"], {"controls": ["heat"]}, "choose one of temperature"),
+    ],
+)
+def test_wrong_inputs_get_a_sentence(logits, tokens, options, said):
+    with pytest.raises((TraitError, ValueError), match=re.escape(said)):
+        NextToken(logits, tokens, **options)
+
+
+def test_a_wrong_change_leaves_what_was_there():
+    figure = made()
+    for name, wrong in (("logits", [1.0]), ("logits", [np.nan] * 10), ("tokens", ["a"]), ("top_k", 11)):
+        before = getattr(figure, name)
+        with pytest.raises(TraitError):
+            setattr(figure, name, wrong)
+        assert getattr(figure, name) == before
+    figure.logits = np.arange(10.0)
+    assert figure.distribution().argmax() == 9
+
+
+def test_it_is_next_distribution_and_samples():
+    figure = made(temperature=0.7, top_k=5, top_p=0.9, min_p=0.02, draws=50, seed=7, second={"temperature": 2})
+    p = sampling.next_distribution(SCORES, temperature=0.7, top_k=5, top_p=0.9, min_p=0.02)
+    assert np.allclose(figure.distribution(), p, rtol=1e-12)
+    hot = sampling.softmax(SCORES, 2)
+    assert np.allclose(figure.distribution("_b"), hot, rtol=1e-12)
+    for which, exact in (("", p), ("_b", hot)):  # the same uniform numbers for both
+        assert (figure.drawn(which) == sampling.samples(exact, 50, rng=sampling.Mulberry32(7))).all()
+
+
+def test_draws_stay_when_a_setting_changes():
+    figure = made(draws=200)
+    before = figure.drawn()
+    figure.temperature, figure.top_k, figure.seed = 0.2, 2, 9
+    assert (figure.drawn() == before).all() and len(set(before)) > 2
+
+
+def test_long_texts_are_cut_and_kept_apart():
+    figure = NextToken([1, 2], ["x" * 100_000] * 2, context="y" * 100_000)
+    assert len(figure.figure()) < 250_000 and len(figure.tokens[0]) == 61 and figure.context.startswith("…")
+
+
+def test_the_still_says_what_it_shows():
+    figure = made(temperature=0.5)
+    p = figure.distribution()
+    assert f"{p[0]:.3f}" in figure.alt() and "10 next tokens at temperature 0.5" in figure.alt()
+    ax = figure.still()
+    assert [patch.get_width() for patch in ax.containers[1]] == pytest.approx(list(p))
+    assert ax.get_xlim() == (0, 1) and "<b>bold" not in figure.figure().replace("<b>bold<\\u002fb>", "")
+
+
+# In a browser
+
+
+@pytest.fixture(scope="module")
+def functions(browser):
+    """Calls the module's pure functions in the browser: functions(name, arguments…)."""
+    with module(browser, "next_token") as page:
+        yield lambda name, *arguments: call(page, name, *arguments)
+
+
+def drawn_figures(rng, n):
+    """Logits and settings: ties, −inf, every cut at its ends, temperature 0 and close to it."""
+    for _ in range(n):
+        V = int(rng.choice([1, 2, 5, 40]))
+        z = np.round(rng.normal(size=V) * rng.choice([0, 1, 5, 100]), rng.choice([0, 6]))
+        z[(rng.random(V) < 0.1) & (np.arange(V) > 0)] = -np.inf
+        settings = {
+            "temperature": float(rng.choice([0, 1e-3, 0.25, 1, 3, rng.uniform(0, 3)])),
+            "top_k": int(rng.integers(1, V + 1)) if rng.random() < 0.6 else V,
+            "top_p": float(rng.choice([0, 1, 0.9, 0.99, rng.random()])),
+            "min_p": float(rng.choice([0, 1, 0.1, rng.random()])),
+        }
+        yield NextToken(z, [str(i) for i in range(V)], seed=int(rng.integers(1 << 32)), draws=30, **settings)
+
+
+def test_python_and_the_page_agree(browser):
+    figures = list(drawn_figures(np.random.default_rng(3), 400))
+    cases = [([-np.inf if z is None else z for z in figure.logits], figure.setting()) for figure in figures]
+    with module(browser, "next_token") as page:
+        every = calls(page, "distribution", cases)
+        thrown = calls(page, "throwDarts", [(one["p"], f.seed, 30) for one, f in zip(every, figures, strict=True)])
+    for figure, (logits, _), found, throws in zip(figures, cases, every, thrown, strict=True):
+        assert np.allclose(found["p"], figure.distribution(), rtol=1e-9, atol=1e-300)
+        assert abs(sum(found["p"]) - 1) < 1e-9 and found["kept"] == (figure.distribution() > 0).sum()
+        plain = sampling.softmax(logits, figure.temperature)
+        assert abs(found["cut"] - plain[figure.distribution() == 0].sum()) < 1e-9
+        assert throws["ids"] == figure.drawn().tolist()
+
+
+def test_pieces_fill_the_stick(functions):
+    p = sampling.softmax(np.random.default_rng(0).normal(size=500) * 3)
+    found = functions("pieces", p.tolist(), 1 / 200)
+    assert [piece["from"] for piece in found[1:]] == pytest.approx([piece["to"] for piece in found[:-1]])
+    assert found[0]["from"] == 0 and found[-1]["to"] == pytest.approx(1)
+    assert {piece["id"] for piece in found if piece["id"] >= 0} == set(np.flatnonzero(p >= 1 / 200))
+
+
+def test_stops_words_and_settings_from_an_address(functions):
+    for V in (1, 2, 30, 1000, 50_000):
+        ks = functions("stops", V)
+        assert ks[0] == 1 and ks[-1] == V and ks == sorted(set(ks)) and len(ks) < 250
+        assert set(range(1, min(V, 20))) <= set(ks)
+    assert [functions("share", x) for x in (0, 1e-9, 0.1234, 1)] == ["0", "<0.001", "0.123", "1.000"]
+    assert functions("labels", ["cat", " ", "cat", "", "a b"]) == ["cat #0", "␣", "cat #2", "(empty)", "a b"]
+    usable = [([1, 1, 5, 1, 0], True), ([1, 1, 5, 1, 0, 3, 10, 0, 1], True), ([], False), ([1, 4, 5, 1, 0], False)]
+    usable += [
+        ([1, 1, 11, 1, 0], False),
+        ([1.5, 1, 1, 1, 0], False),
+        (["1", 1, 1, 1, 0], False),
+        ([1, 1, 1, 2, 0], False),
+    ]
+    assert [functions("usable", given, 10) for given, _ in usable] == [wanted for _, wanted in usable]
+
+
+def test_verdict_answers_why_not_the_most_probable(functions):
+    missed = functions("verdict", [0.3, 0.7], {"darts": [0.2], "ids": [0]}, ["a", "b"])
+    assert "fell on 0.200, in the piece of “a”. The most probable token, “b”, has 0.700" in missed
+    assert "about 30 of 100 darts miss it" in missed
+    hit = functions("verdict", [0.3, 0.7], {"darts": [0.9], "ids": [1]}, ["a", "b"])
+    assert "“b”, the most probable token. It has 0.700" in hit
+    many = functions("verdict", [0.3, 0.7], {"darts": [0.1] * 100, "ids": [0] * 25 + [1] * 75}, ["a", "b"])
+    assert many.startswith("75 of 100 darts hit “b”") and "70 are expected, give or take 4.6. The other 25" in many
+    assert functions("verdict", [0, 1], {"darts": [0.1], "ids": [1]}, ["a", "b"]).startswith("The whole stick is “b”")
+
+
+def state(page, *names):
+    """What the figure shows: each row's label, probabilities, counts."""
+    rows = page.locator(".nw-next tbody tr").evaluate_all(
+        "rows => rows.map(r => [...r.children].map(c => [...c.querySelectorAll('span,bdi')].map(s => s.textContent)))"
+    )
+    return {label[-1]: (values[0], counts[0]) for label, _, values, counts in rows}
+
+
+def test_the_figure_in_a_page(browser):
+    figure = made(temperature=0.7, top_k=6, context="Write a poem about a ", seed=3, caption="Some words.")
+    with mounted(browser, figure, viewport={"width": 760, "height": 900}) as (page, complaints):
+        p, shown = figure.distribution(), state(page)
+        assert shown["cat #0"][0] == f"{p[0]:.3f}" and shown["dog"][0] == f"{p[1]:.3f}" and shown["cat #8"][0] == "cut"
+        assert "<b>bold</b>" in shown and page.locator(".nw b:text-is('bold')").count() == 0  # text, not HTML
+        cut = sampling.softmax(SCORES, 0.7)[p == 0].sum()
+        assert shown["cut off"][0] == f"{cut:.3f}"
+        facts = page.locator(".nw-next-facts tbody tr").first.inner_text().split("\t")
+        assert facts[1:] == [f"{sampling.entropy(p):.2f}", f"{sampling.perplexity(p):.3g}", "6 of 10", f"{cut:.3f}"]
+        bar = page.locator(".nw-next-lane").first.locator(".nw-next-bar").evaluate("b => b.style.width")
+        assert float(bar[:-1]) == pytest.approx(100 * p[0], rel=1e-3)  # on an axis from 0 to 1
+
+        # draws: the same as in Python; a slider leaves them alone; drawing again throws the same darts
+        page.get_by_role("button", name="Draw 10", exact=True).click()
+        page.wait_for_function("/ of 11 darts/.test(document.querySelector('.nw [role=status]').textContent)")
+        figure.draws = 11
+        labels = page.locator(".nw-next-list .nw-token").all_inner_texts()
+        names = ["cat #0", "dog", "<b>bold</b>", "a↵b", "␣", "שלום"]
+        assert labels == [names[i] for i in figure.drawn()]
+        counts = {name: row[1] for name, row in state(page).items()}
+        slider = page.get_by_role("slider", name="temperature", exact=True)
+        slider.focus()
+        page.keyboard.press("Home")  # temperature 0
+        page.wait_for_function("document.querySelector('.nw-next td:nth-child(3)').innerText === '1.000'")
+        after = {name: row[1] for name, row in state(page).items()}
+        assert after == counts and "These draws were made with seed 3, temperature 0.7" in page.inner_text(
+            ".nw [role=status]"
+        )
+        page.get_by_role("button", name="Draw 10", exact=True).click()
+        page.wait_for_function("/whole stick/.test(document.querySelector('.nw [role=status]').textContent)")
+        assert state(page)["cat #0"][1] == "10"
+
+        # every slider by keyboard; a second setting on the same darts
+        for name, key in (("top-k", "ArrowLeft"), ("top-p", "ArrowLeft"), ("min-p", "ArrowRight")):
+            control = page.get_by_role("slider", name=name, exact=True)
+            control.focus()
+            before = control.get_attribute("aria-valuetext")
+            page.keyboard.press(key)
+            page.wait_for_function("([b]) => document.activeElement.getAttribute('aria-valuetext') !== b", arg=[before])
+        page.get_by_label("second setting").focus()
+        page.keyboard.press("Space")
+        page.get_by_role("button", name="Draw 10", exact=True).click()
+        page.wait_for_function("document.querySelectorAll('.nw-next-list p').length === 2")
+        figure.draws, figure.drawn_with = 10, [3, 0, 5, 0.99, 0.01, 1, 10, 1, 0]
+        every = ["cat #0", "dog", "<b>bold</b>", "a↵b", "␣", "שלום", "é", "🐈", "cat #8", "(empty)"]
+        assert page.locator(".nw-next-list p").nth(1).locator(".nw-token").all_inner_texts() == [
+            every[i] for i in figure.drawn("_b")
+        ]
+        assert page.locator(".nw-next-list p").nth(0).locator(".nw-token").all_inner_texts() == ["cat #0"] * 10
+
+        numbers = page.locator(".nw-next tbody tr").first.locator("td").nth(1).locator("span").all_inner_texts()
+        assert numbers == ["1.000", f"{sampling.softmax(SCORES)[0]:.3f}"]
+
+        # a link carries it all
+        page.get_by_role("button", name="Copy link").click()
+        page.wait_for_function("location.hash.includes('drawn_with')")
+        with mounted(browser, made(seed=3), address=page.evaluate("location.hash")) as (copy, _):
+            assert state(copy) == state(page)
+
+        assert not site_checks.accessibility(page), site_checks.accessibility(page)
+        page.set_viewport_size({"width": 320, "height": 700})
+        page.wait_for_function("document.querySelector('.nw-next').getBoundingClientRect().right <= 320")
+        assert page.evaluate("document.documentElement.scrollWidth") == 320
+        small = page.evaluate(
+            """() => [...document.querySelectorAll('.nw button, .nw input, .nw select')].filter(e => e.offsetParent)
+                .map(e => (e.closest('label') ?? e).getBoundingClientRect())
+                .filter(b => b.height < 44 || b.width < 44).length"""
+        )
+        assert small == 0
+        sizes = page.evaluate(
+            """() => [...document.querySelectorAll('.nw *')]
+                .filter(e => e.checkVisibility() && [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()))
+                .map(e => parseFloat(getComputedStyle(e).fontSize))"""
+        )
+        assert min(sizes) >= 12
+        assert not complaints
+
+
+def test_edges_in_a_page(browser):
+    ties = NextToken([1.0, 1.0, 1.0], ["a", "a", "b"], temperature=0, draws=10)
+    one = NextToken([-3.0], ["only"], draws=1000)
+    plain = NextToken(np.zeros(3000), [f"t{i}" for i in range(3000)], controls=[], axis=0.01, draws=1000)
+    long = NextToken([1.0, 0.5, 0.0], ["x" * 100_000, "two words " * 20, "🐈" * 90], draws=20, context="שלום " * 999)
+    with mounted(browser, ties, one, plain, long) as (page, complaints):
+        first, second, third = (page.locator("figure").nth(i) for i in range(3))
+        assert first.locator("tbody tr").first.inner_text().split() == ["◆●a", "#0", "1.000", "10"]
+        assert second.locator("tbody tr").first.inner_text().split() == ["◆●only", "1.000", "1,000"]
+        assert "perplexity" in second.inner_text() and "1 of 1" in second.inner_text()
+        assert third.locator("input[type=range]").count() == 0 and "2,988 others" in third.inner_text()
+        counts = [
+            int(text.replace(",", "")) for text in third.locator(".nw-next tbody td:nth-child(4)").all_inner_texts()
+        ]
+        assert sum(counts) == 1000 and third.locator(".nw-next-facts, .nw-next-options input").count() == 0
+        page.set_viewport_size({"width": 320, "height": 700})
+        painted(page)
+        assert page.evaluate("document.documentElement.scrollWidth") == 320
+        assert not complaints
+
+
+RENDERED = """async state => {  // a model as in JupyterLab, with two views; it says how many listeners are left
+    const heard = [], el = document.body;
+    window.model = {
+        get: name => state[name], save_changes() {}, send() {},
+        set(name, value) {
+            state[name] = value;
+            heard.filter(([e]) => e === `change:${name}`).forEach(([, f]) => f());
+        },
+        on: (events, f) => events.split(' ').forEach(e => heard.push([e, f])),
+        off: (event, f) => heard.splice(heard.findIndex(([e, g]) => e === event && g === f), 1),
+    };
+    window.ends = [module.default.render({ model, el }), module.default.render({ model, el })];
+    window.listeners = () => heard.length;
+}"""
+
+
+def test_views_stay_in_step_follow_python_and_clean_up(browser):
+    figure = made()
+    with module(browser, "next_token") as page:
+        page.evaluate(RENDERED, figure.state())
+        page.get_by_role("slider", name="temperature", exact=True).first.fill("0")
+        page.evaluate("model.set('temperature', 0.5)")
+        page.evaluate("model.set('logits', [0, 9, 1, 1, 1, 1, 1, 1, 1, null])")  # as Python would
+        page.evaluate("model.set('bars', 3)")
+        painted(page)
+        rows = page.locator(".nw-next").evaluate_all("tables => tables.map(t => t.tBodies[0].innerText)")
+        assert rows[0] == rows[1] and rows[0].split()[:2] == ["◆●dog", "1.000"] and "7 others" in rows[0]
+        page.evaluate("ends.forEach(end => end())")
+        assert page.evaluate("[listeners(), document.querySelectorAll('.nw').length]") == [0, 0]
+
+
+def test_without_scripts_the_still_stands(browser):
+    with mounted(browser, made(), java_script_enabled=False) as (page, complaints):
+        picture = page.get_by_role("img")
+        assert picture.is_visible() and "10 next tokens" in picture.get_attribute("aria-label") and not complaints
