@@ -6,6 +6,7 @@
 - Anchors: `<a id="name"></a>` in Markdown can be linked to, and a link to a missing one is a warning.
 - Search: asks for no other page where it cannot, which is when the book is opened from disk.
 - Times: below a chapter's title stands how long it takes to read, counted, and to run, measured.
+- Widgets: their state is in their figures already; MyST-NB's second copy of it is dropped.
 - Weight: the theme's icons come from its font (0.2 MB), not from the script that draws the same ones (1.5 MB).
 """
 
@@ -20,7 +21,7 @@ from docutils import nodes
 from myst_nb.sphinx_ import NbMetadataCollector
 
 MATHJAX_FILES = ("tex-chtml.js", "input/tex/extensions", "output/chtml/fonts/woff-v2")
-HELPERS_FILES = ("*.py", "*.js", "*.safetensors")
+HELPERS_FILES = ("*.py", "*.js", "*.css", "*.toml", "*.safetensors")
 WORDS_A_MINUTE = 200  # slower than a novel: there are formulas
 SECONDS_A_CODE_CELL = 15  # for its few lines, and for what they print or draw
 NOT_READ = re.compile(r"```.*?```|\$\$.*?\$\$|\]\([^)]*\)|<[^>]*>|\$[^$\n]*\$", re.S)  # code, formulas, addresses, tags
@@ -59,6 +60,10 @@ def register_anchors(app, doctree):
     for node in doctree.findall(nodes.raw):
         for name in re.findall(r'<a id="([\w-]+)">', node.astext()):
             slugs[name] = (node.line, name, name)
+
+
+def drop_widget_state(app, doctree):
+    NbMetadataCollector.get_js_files(app.env, app.env.docname).pop("ipywidgets_state", None)
 
 
 def search_without_fetch(app, pagename, templatename, context, doctree):
@@ -116,6 +121,7 @@ def finish(app, exception):
 def setup(app):
     app.connect("config-inited", place_cache)
     app.connect("doctree-read", register_anchors)
+    app.connect("doctree-read", drop_widget_state)
     app.connect("html-page-context", search_without_fetch)
     app.connect("html-page-context", say_times)
     app.connect("build-finished", finish)
