@@ -60,7 +60,15 @@ def watched(browser, home: str, **options):
     context.set_default_timeout(120_000)  # a busy machine is slow, and not wrong
     page, complaints = context.new_page(), []
     page.on("request", lambda r: is_ours(r.url, home) or complaints.append(f"asks another host: {r.url}"))
-    page.on("requestfailed", lambda r: is_ours(r.url, home) and complaints.append(f"missing: {r.url} ({r.failure})"))
+    off = not options.get("java_script_enabled", True)  # then a browser does not fetch scripts, and may say that it failed
+    page.on(
+        "requestfailed",
+        lambda r: (
+            is_ours(r.url, home)
+            and not (off and r.resource_type == "script")
+            and complaints.append(f"missing: {r.url} ({r.failure})")
+        ),
+    )
     page.on("response", lambda answer: answer.status >= 400 and complaints.append(f"{answer.status}: {answer.url}"))
     page.on("console", lambda m: m.type in ("error", "warning") and complaints.append(f"console {m.type}: {m.text}"))
     page.on("pageerror", lambda error: complaints.append(f"exception: {error}"))
@@ -90,13 +98,17 @@ def mathematics(page) -> list[str]:
 
 
 def widgets(page) -> list[str]:
-    """Complaints about widgets that do not come alive, or that a key on their first slider or button leaves still."""
+    """Complaints about widgets that do not come alive, or that a key on their first slider leaves still.
+
+    Where a widget has no slider, its first button is tried.
+    """
     page.wait_for_function(MOUNTED)
     complaints = [f"widget: {text}" for text in page.locator("figure.nw-widget .nw-problem").all_inner_texts()]
     figures = page.locator("figure.nw-mounted .nw")
     for i in range(figures.count()):
         live = figures.nth(i)
-        control = live.locator("input[type=range]:visible:enabled, button:visible:enabled").first
+        sliders = live.locator("input[type=range]:visible:enabled")
+        control = (sliders if sliders.count() else live.locator("button:visible:enabled")).first
         control.focus()
         page.evaluate(PAINTED)  # a figure that loses the focus, or is still laid out, may paint once more
         for key in ("ArrowRight", "ArrowLeft", "Enter"):
