@@ -60,7 +60,7 @@ def watched(browser, home: str, **options):
     context.set_default_timeout(120_000)  # a busy machine is slow, and not wrong
     page, complaints = context.new_page(), []
     page.on("request", lambda r: is_ours(r.url, home) or complaints.append(f"asks another host: {r.url}"))
-    off = not options.get("java_script_enabled", True)  # then a browser does not fetch scripts, and may say that it failed
+    off = not options.get("java_script_enabled", True)  # scripts are not fetched: no failure
     page.on(
         "requestfailed",
         lambda r: (
