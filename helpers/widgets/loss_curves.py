@@ -78,7 +78,7 @@ class LossCurves(Widget):
     settings = ("step", "smooth", "log_loss", "log_steps", "head", "shown")
 
     curves = traitlets.List().tag(sync=True)
-    live = traitlets.Dict(None, allow_none=True).tag(sync=True)
+    live = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
     lines = traitlets.Dict().tag(sync=True)
     ylabel = traitlets.Unicode("loss (nats per token)").tag(sync=True)
     low = traitlets.Float(None, allow_none=True).tag(sync=True)

@@ -10,6 +10,7 @@ import traitlets
 
 from helpers.widgets.base import HERE, module_text, pack, short
 from tests.browser import site_checks
+from tests.widgets.examples import EXAMPLES
 from tests.widgets.harness import call, calls, module, mounted, painted
 from tests.widgets.probe import Probe
 
@@ -28,6 +29,14 @@ def fragment(widget: int = 1, **settings) -> str:
 
 
 # Python
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_jupyterlab_and_the_page_get_the_same_state(name):
+    figure = EXAMPLES[name]()
+    page = figure.state()
+    lab = figure.get_state(list(page))
+    assert json.loads(json.dumps(lab, allow_nan=False)) == json.loads(json.dumps(page, allow_nan=False))
 
 
 @pytest.mark.parametrize(

@@ -167,6 +167,11 @@ def test_every_widget_in_jupyterlab(browser, tmp_path):
             for name, pair in views.items()
             for text in pair[0].locator(".nw-problem").all_inner_texts()
         ]
+        wrong += [
+            f"{name}: it says {found[0]!r}"
+            for name, pair in views.items()
+            if (found := re.search(r"NaN|undefined|Infinity", pair[0].evaluate(WORDS)))
+        ]
         assert not wrong, wrong
         shown = {name: picture(page, pair) for name, pair in views.items()}
 
