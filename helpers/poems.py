@@ -163,8 +163,26 @@ def poem(topic: str, mood: str, form: str, *, rng: np.random.Generator) -> str:
         re.sub(r"\{([AGV])\}", lambda slot: _pick(slots[slot[1]].split(), rng), line)
         for line in _pick(_skeletons(topic, mood, form), rng)
     ]
+    return _laid_out(lines, form)
+
+
+def _laid_out(lines: Sequence[str], form: str) -> str:
+    """Lines of words as a poem, with capitals in front and marks at the ends."""
     marks = ("" if line.endswith("?") else mark for line, mark in zip(lines, _FORMS[form].marks))
     return "\n".join(line[0].upper() + line[1:] + mark for line, mark in zip(lines, marks))
+
+
+def every(topic: str, mood: str, form: str) -> dict[str, float]:
+    """All poems of one combination, each with the probability that `poem` draws it."""
+    _check(topic, mood, form)
+    found: Counter[str] = Counter()
+    for lines in _skeletons(topic, mood, form):
+        parts = re.split(r"\{([AGV])\}", "\n".join(lines))  # text and names of slots, in turns
+        options = [_MOODS[mood][slot].split() for slot in parts[1::2]]
+        for words in product(*options):
+            text = "".join(map("".join, zip(parts[::2], [*words, ""])))
+            found[_laid_out(text.split("\n"), form)] += 1 / math.prod(map(len, options))
+    return {text: weight / len(_skeletons(topic, mood, form)) for text, weight in found.items()}
 
 
 def count(topic: str, mood: str, form: str) -> int:

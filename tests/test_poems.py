@@ -126,6 +126,18 @@ def test_count_counts_distinct_poems(form):
     assert len({poem(*asked, rng=draw) for _ in range(4000)}) == poems.count(*asked)
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_every_gives_all_poems_and_how_often_they_come(form):
+    asked, draw = ("cat", "happy", form), rng()
+    known, drawn = poems.every(*asked), [poem(*asked, rng=draw) for _ in range(3000)]
+    assert len(known) == poems.count(*asked) and sum(known.values()) == pytest.approx(1)
+    assert known.keys() >= set(drawn)
+    first = {text.split()[1]: 0.0 for text in known}  # the shares of their second words, in which poems differ
+    for text, p in known.items():
+        first[text.split()[1]] += p
+    assert all(abs(np.mean([t.split()[1] == word for t in drawn]) - p) < 0.05 for word, p in first.items())
+
+
 def test_every_combination_has_poems_that_pass_their_judge():
     draw = rng(1)
     for combination in COMBINATIONS:
