@@ -126,7 +126,7 @@ export function drawHead(host, { cleanup = () => {}, ...options }) {
   function lay() {
     const width = element.clientWidth;
     if (!width) return;
-    pen.font = `12px ${getComputedStyle(element).fontFamily}`;
+    pen.font = `700 12px ${getComputedStyle(element).fontFamily}`; // a marked name is bold
     const { tokens, weights } = now, keys = now.keys ?? tokens, T = tokens.length, S = keys.length;
     const widest = (all, room) => Math.max(...all.map(token => wide(shortened(token, room, wide))));
     const wideColumn = Math.max(widest(keys, 80), crossing() ? widest(tokens, 80) : 0);

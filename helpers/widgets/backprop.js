@@ -1,5 +1,5 @@
 // A computation graph to step through. The nodes, their places and their patterns come from backprop.py.
-import { button, h, number, put, s, slider, widget } from "./dom.js";
+import { button, enable, h, number, put, s, slider, widget } from "./dom.js";
 
 // operation: [what it computes, its local derivatives (of the operands and the result)]; as OPERATIONS in backprop.py
 const OPERATIONS = {
@@ -266,8 +266,8 @@ export default widget(frame => {
     }));
 
     says.replaceChildren(...explained(nodes, values, step).map(line => h("p", {}, line)));
-    back.disabled = step === 0;
-    next.disabled = step === end;
+    enable(step > 0, back);
+    enable(step < end, next);
     names.forEach(name => {
       const i = nodes.findIndex(node => node.name === name), check = nudged(nodes, leaves, name);
       if (document.activeElement !== inputs[name] || Number(inputs[name].value) !== leaves[name]) inputs[name].value = shownInput(leaves[name]);
@@ -276,8 +276,8 @@ export default widget(frame => {
       cells[name].learns.checked = taught.includes(name);
     });
     const losses = trail(values.at(-1)), taken = losses.length - 1;
-    one.disabled = ten.disabled = taught.length === 0;
-    home.disabled = names.every(name => leaves[name] === start[name]) && taken < 1;
+    enable(taught.length > 0, one, ten);
+    enable(names.some(name => leaves[name] !== start[name]) || taken > 0, home);
     fall.textContent = taught.length === 0 ? "Tick a leaf that may learn." : taken < 1
       ? `${last} = ${number(values.at(-1))}. A step moves ${taught.join(", ")} by −rate × gradient.`
       : `${last}: ${number(losses[0])} → ${number(losses.at(-1))} after ${taken} step${taken > 1 ? "s" : ""}${losses.at(-1) > losses[0] ? ". It rises: the steps are too large." : "."}`;

@@ -1,5 +1,5 @@
 // Gradient descent on landscapes. Where they lie, start and end comes from descent.py; the formulas stand in both.
-import { button, h, number, put, s, select, slider, still, widget } from "./dom.js";
+import { button, enable, h, number, put, s, select, slider, still, widget } from "./dom.js";
 
 const FAR = 1e6, HUGE = 1e9, LOW_RATE = 0.001, HIGH_RATE = 10, MOST_RATES = 4;
 const cliff = w => 0.5 * (1 + Math.tanh(4 * (w - 0.8)));
@@ -159,8 +159,8 @@ export default widget(frame => {
   });
   cleanup(() => clearInterval(timer));
   const rewind = button("Rewind", () => { stop(); stepTo(0); }), one = button("Step", () => { stop(); stepTo(model.get("steps") + 1); });
-  const more = button("Add a rate", () => put(model, { rates: [...model.get("rates"), Math.min(HIGH_RATE, 2 * model.get("rates").at(-1))] }));
-  const fewer = button("Remove the last", () => put(model, { rates: model.get("rates").slice(0, -1) }));
+  const more = button("Add a rate", () => put(model, { rates: [...model.get("rates"), Math.min(HIGH_RATE, 2 * model.get("rates").at(-1))].slice(0, MOST_RATES) }));
+  const fewer = button("Remove the last", () => put(model, { rates: model.get("rates").slice(0, Math.max(1, model.get("rates").length - 1)) }));
   const shared = h("div", { class: "nw-controls nw-descent-shared" }), panels = h("div", { class: "nw-descent-panels" });
   const chart = h("div", { class: "nw-descent-chart" }), said = h("p", { class: "nw-visually-hidden", role: "status" });
   root.append(shared, h("div", { class: "nw-row" }, rewind, one, run, more, fewer), panels, chart, said);
@@ -209,10 +209,10 @@ export default widget(frame => {
     if (shape !== built) { build(state); built = shape; }
     fields.forEach(({ show }) => show());
     const taken = Math.min(model.get("steps"), most);
-    one.disabled = taken >= most;
-    rewind.disabled = taken === 0;
-    more.disabled = rates.length >= MOST_RATES;
-    fewer.disabled = rates.length === 1;
+    enable(taken < most, one);
+    enable(taken > 0, rewind);
+    enable(rates.length < MOST_RATES, more);
+    enable(rates.length > 1, fewer);
     const results = rates.map(rate => slide(formulas, start, rate, model.get("momentum"), taken));
 
     const width = Math.max(200, Math.floor(panels.firstChild.clientWidth)), tall = Math.min(260, Math.max(190, Math.round(0.62 * width)));

@@ -102,7 +102,11 @@ export function numberBox({ model, on }, name, label) {
   return h("label", { class: "nw-field nw-number" }, h("span", {}, label), input);
 }
 
-export const button = (words, onclick, attributes = {}) => h("button", { type: "button", onclick, ...attributes }, words);
+export const button = (words, onclick, attributes = {}) => h("button", { type: "button", ...attributes,
+  onclick: event => { if (event.currentTarget.getAttribute("aria-disabled") !== "true") onclick(event); } }, words);
+
+// Whether there is something for these buttons to do. One that has nothing to do keeps the focus, which `disabled` would lose.
+export const enable = (can, ...buttons) => buttons.forEach(one => one.setAttribute("aria-disabled", String(!can)));
 
 // say(text) tells a screen reader what has changed, once the reader pauses; nothing is seen, and nothing is said at the start.
 export function announcer({ root, cleanup }) {

@@ -1,7 +1,7 @@
 // Loss curves, a cursor that reads them, and the snapshots taken on the way; the controls of a run that is under way.
 // A curve is { name, x, y, count, each, held, note, broken, steps, ghost, live, prompt, tokens, snapshots }: see loss_curves.py.
 import { drawHead } from "./attention_draw.js";
-import { button, checkbox, h, number, put, s, select, slider, unpack, visible, widget } from "./dom.js";
+import { button, checkbox, enable, h, number, put, s, select, slider, unpack, visible, widget } from "./dom.js";
 
 const COLORS = ["blue", "orange", "green", "purple", "gold"];
 const DASHES = ["", "7 3", "2 3", "9 3 2 3"];
@@ -392,7 +392,7 @@ export default widget(frame => {
       h("span", {}, `${number(speed)} steps/s`), h("span", {}, left === null ? "" : `${clock(left)} left`),
       h("span", {}, live.rate === null ? "" : `learning rate now ${number(live.rate)}`));
     main.textContent = state === "running" ? "Pause" : "Go on";
-    for (const control of [main, one, end]) control.setAttribute("aria-disabled", ended);
+    enable(!ended, main, one, end);
     if (document.activeElement !== rate || Math.abs(live.first * 10 ** Number(rate.value) / live.peak - 1) > 0.2) rate.value = Math.log10(live.peak / live.first);
     rateNow.textContent = number(live.peak);
     rate.setAttribute("aria-valuetext", number(live.peak));

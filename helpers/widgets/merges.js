@@ -1,6 +1,6 @@
 // Byte-pair encoding, step by step. `pieces` and `merged` do what helpers/tokenizers.py does, and give the same ids.
 // Scripts that are newer than either side's Unicode tables may be cut differently; nothing else may.
-import { announcer, button, h, number, put, select, widget } from "./dom.js";
+import { announcer, button, enable, h, number, put, select, widget } from "./dom.js";
 
 const DRAWN = 300; // tokens
 const SPACE = "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000"; // what Python calls space
@@ -133,8 +133,8 @@ export default widget(frame => {
   const box = h("textarea", { class: "nw-merge-text", rows: 2, maxlength: 1e6, dir: "auto", spellcheck: "false", "aria-label": "Text to cut into tokens", oninput: () => put(model, { text: box.value }) });
   const input = h("input", { type: "range", min: 0, step: 1, oninput: () => go(Number(input.value)) });
   const stepShown = h("output", { "aria-hidden": "true", "aria-live": "off" }), told = h("p", { class: "nw-merge-told" }), note = h("p", { class: "nw-muted nw-merge-note" });
-  const move = (words, to) => button(words, event => { if (event.currentTarget.getAttribute("aria-disabled") !== "true") go(to()); });
-  const [toBytes, back, forth, toAll] = [move("Bytes", () => 0), move("◂ Back", () => now() - 1), move("Next ▸", () => now() + 1), move("All", () => Infinity)];
+  const toBytes = button("Bytes", () => go(0)), back = button("◂ Back", () => go(now() - 1));
+  const forth = button("Next ▸", () => go(now() + 1)), toAll = button("All", () => go(Infinity));
   const chips = h("div", { class: "nw-merge-tokens", role: "group", "aria-label": "Tokens; the arrow keys go from one to the next", onkeydown: walk });
   const detail = h("p", { class: "nw-merge-detail" });
   const bars = ["bytes", "characters", "tokens", "words"].map(name => ({ name, bar: h("i", { class: "nw-moves" }), shown: h("span") }));
@@ -197,7 +197,8 @@ export default widget(frame => {
     input.value = step;
     stepShown.textContent = `${count(step)} of ${count(steps.length)}`;
     input.setAttribute("aria-valuetext", `${step} of ${steps.length} merges, ${ids.length} tokens`);
-    for (const [control, end] of [[toBytes, 0], [back, 0], [forth, steps.length], [toAll, steps.length]]) control.setAttribute("aria-disabled", String(step === end));
+    enable(step > 0, toBytes, back);
+    enable(step < steps.length, forth, toAll);
 
     if (!text) told.replaceChildren("Type a text.");
     else if (!step) told.replaceChildren(steps.length ? "No merges yet: each byte is a token." : "No merge fits this text: each byte is a token.");

@@ -260,6 +260,7 @@ def test_the_figure_in_a_page(browser):
         assert page.get_by_role("button", name="Take a step").is_disabled()
         page.get_by_role("button", name="Back to the start").press("Enter")
         assert box(page, "w").startswith("w 0.5 ") and box(page, "y").startswith("y 1 ")
+        assert page.evaluate("document.activeElement.textContent") == "Back to the start"  # though it is greyed out
         assert not complaints and not site_checks.accessibility(page)
 
         # a phone: nothing leaves the screen, targets are large

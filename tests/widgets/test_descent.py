@@ -190,10 +190,17 @@ def test_the_figure_in_a_page(browser):
         page.keyboard.press("PageUp")
         assert said(page) != before and momentum.get_attribute("aria-valuetext") != "0.00"
         page.get_by_role("button", name="Add a rate").press("Enter")
+        page.keyboard.press("Enter")  # too quick for the picture, and one too many
+        said(page)
+        page.keyboard.press("Enter")  # it has the focus still, and does nothing
         assert len(said(page)) == 4 and page.get_by_role("button", name="Add a rate").is_disabled()
+        assert page.evaluate("document.activeElement.textContent") == "Add a rate"
         page.get_by_role("button", name="Remove the last").press("Enter")
         page.get_by_role("button", name="Remove the last").press("Enter")
         assert len(said(page)) == 2
+        page.keyboard.press("Enter")
+        page.keyboard.press("Enter")
+        assert len(said(page)) == 1 and page.evaluate("document.activeElement.textContent") == "Remove the last"
 
         # run goes on by itself, and a click or a drag on the map moves the start
         page.get_by_role("button", name="Rewind").press("Enter")
