@@ -74,7 +74,8 @@ STRIP_STYLE = (
 def variables(selector: str) -> str:
     """CSS that gives what `selector` names the house's colors as variables, for light and for dark pages."""
     light, dark = ("".join(f"--nw-{color[0]}:{color[i]};" for color in COLORS) for i in (1, 2))
-    return f'{selector}{{{light}}}html[data-theme="dark"] {selector},[data-jp-theme-light="false"] {selector}{{{dark}}}'
+    dark = f'html[data-theme="dark"] {selector},[data-jp-theme-light="false"] {selector}{{{dark}}}'
+    return f"{selector}{{{light}}}@media screen{{{dark}}}"  # paper is white
 
 
 STYLE = (

@@ -5,7 +5,8 @@ import { h, s, visible } from "./dom.js";
 import { entropy, ranking } from "./formulas.js";
 
 const HEAT = "41,133,217"; // the blue of plots.HEAT: clear at 0
-const LEAST = 10, MOST = 44, TALLEST = 560; // pixels: a cell with a readable label, a cell, a map
+const LEAST = 10, MOST = 44, HEIGHT = 560, TALLEST = 680; // pixels: a cell with a readable label, a cell, a map, one with a line for each row
+const LINE = 13, ASIDE = 9; // in rows lower than a line, every other label stands so far aside, or they would touch
 const FAINT = 0.04; // weights below this share of the scale get no faint arc
 
 export const rowOf = (weights, row, S) => weights.slice(row * S, (row + 1) * S);
@@ -41,15 +42,17 @@ export function pooled(weights, S, side) {
 // Where everything stands in a picture `width` pixels wide. wideRow, wideColumn: the widest label; 0 for no arcs.
 export function places({ width, T, S, wideRow, wideColumn, arcs = true, crossing = false }) {
   const margin = label => Math.ceil(Math.min(label, 0.26 * width, 100)) + 8;
-  const room = left => Math.max(1, Math.min((width - left - 2) / S, TALLEST / T, MOST));
+  const tall = LINE * T <= TALLEST ? Math.max(HEIGHT, LINE * T) : HEIGHT;
+  const room = left => Math.max(1, Math.min((width - left - 2) / S, tall / T, MOST));
   const named = room(margin(wideRow)) >= LEAST; // or else positions stand at the edge, and a token's name when it is marked
-  const left = named ? margin(wideRow) : 36, cell = room(left);
+  const aside = named && room(margin(wideRow)) < LINE ? ASIDE : 0;
+  const left = named ? margin(wideRow) + aside : 36, cell = room(left);
   const turned = named && wideColumn > Math.max(cell - 3, 14); // single letters may touch
   const label = turned ? Math.ceil(Math.min(wideColumn, 80)) + 8 : 20;
   const above = arcs && crossing ? label : 0; // the names of those that look, over the arcs
   const arc = arcs ? Math.round(Math.min(88, Math.max(40, 0.24 * S * cell))) : 0;
   const top = above + arc + label;
-  return { width, T, S, left, cell, named, turned, label, above, arc, base: above + arc, top, height: top + T * cell + 2, across: S * cell };
+  return { width, T, S, left, aside, cell, named, turned, label, above, arc, base: above + arc, top, height: top + T * cell + 2, across: S * cell };
 }
 
 // What is at a point: { row, column } in the map, { row } beside it, { column } above it, or null.
@@ -113,7 +116,7 @@ export function drawHead(host, { cleanup = () => {}, ...options }) {
   const text = (attributes, words) => s("text", { "text-anchor": "middle", "dominant-baseline": "central", style: { "font-size": "12px" }, ...attributes }, words);
 
   const rowY = row => place.top + (row + 0.5) * place.cell, columnX = column => place.left + (column + 0.5) * place.cell;
-  const rowName = (row, words) => text({ x: place.left - 6, y: rowY(row), "text-anchor": "end" }, words);
+  const rowName = (row, words) => text({ x: place.left - 6 - (row % 2) * place.aside, y: rowY(row), "text-anchor": "end" }, words);
   const columnName = (column, words) => place.turned
     ? text({ transform: `translate(${columnX(column)} ${place.top - 5}) rotate(-90)`, "text-anchor": "start" }, words)
     : text({ x: columnX(column), y: place.top - 10 }, words);
@@ -140,7 +143,7 @@ export function drawHead(host, { cleanup = () => {}, ...options }) {
     names = { rows: [], columns: [], askers: [] };
     const positions = (n, name) => Array.from({ length: n }, (_, i) => (i % (n > 60 ? 16 : 8) ? null : name(i, String(i))));
     if (place.named) {
-      names.rows = tokens.map((token, i) => rowName(i, shortened(token, left - 8, wide)));
+      names.rows = tokens.map((token, i) => rowName(i, shortened(token, left - 8 - place.aside, wide)));
       names.columns = keys.map((token, i) => columnName(i, shortened(token, place.turned ? 80 : Math.max(cell, 16), wide)));
       if (place.above) names.askers = tokens.map((token, i) => askerName(i, shortened(token, 80, wide)));
     } else {

@@ -110,9 +110,7 @@ export default widget(frame => {
         entry.button.hidden = i === undefined;
         if (i === undefined) return;
         entry.index = i;
-        entry.token.textContent = shortened(to[i], 9, t => [...t].length);
-        const where = h("small", {}, String(i));
-        entry.token.append(" ", where);
+        entry.token.replaceChildren(h("span", {}, shortened(to[i], 9, t => [...t].length)), " ", h("small", {}, String(i)));
         entry.bars.forEach((bar, j) => { bar.hidden = !lines[j]; if (lines[j]) bar.style.width = `${100 * lines[j][i]}%`; });
         entry.values.forEach((value, j) => { value.hidden = !lines[j]; value.textContent = lines[j] ? share(lines[j][i]) : ""; });
         entry.button.setAttribute("aria-current", String(i === place[other]));

@@ -245,7 +245,8 @@ export default widget(frame => {
     const due = nodes.map((_, i) => edges.filter(edge => edge[0] === i).length || 1);
     const slope = i => (arrived[i].length === 0 ? "" : number(total(arrived[i])) + (arrived[i].length < due[i] ? " + …" : ""));
 
-    const width = Math.max(280, paper.parentElement.clientWidth || 680), places = graphPlaces(nodes, edges, width), { down, box } = places;
+    if (!graph.clientWidth) return; // not on the page yet: the observer below calls again
+    const width = Math.max(280, graph.clientWidth), places = graphPlaces(nodes, edges, width), { down, box } = places;
     Object.assign(paper.style, { width: `${places.size.w}px`, height: `${places.size.h}px` });
     boxes.forEach(({ box: element, value, grad }, i) => {
       const node = nodes[i], known = !node.op || operations.indexOf(i) < step, [x, y] = places.middles[i];

@@ -108,7 +108,7 @@ function axes({ width, height, low, high, names, left = 40, about = [3, 4], titl
   const paper = s("svg", { x: left, y: 6, width: w, height: tall, style: `width:${w}px;height:${tall}px;overflow:hidden` });
   const all = s("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": title, class: "nw-descent-axes" },
     ticks(low[0], high[0], about[0]).map(v => s("g", {}, s("line", { x1: left + x(v), x2: left + x(v), y1: 6, y2: 6 + tall }),
-      s("text", { x: left + x(v), y: tall + 20, "text-anchor": "middle", class: "nw-muted" }, number(v)))),
+      s("text", { x: left + x(v), y: tall + 22, "text-anchor": "middle", class: "nw-muted" }, number(v)))),
     ticks(low[1], high[1], about[1]).map(v => s("g", {}, s("line", { x1: left, x2: left + w, y1: 6 + y(v), y2: 6 + y(v) }),
       s("text", { x: left - 5, y: 10 + y(v), "text-anchor": "end", class: "nw-muted" }, number(v)))),
     s("text", { x: left + w / 2, y: height - 3, "text-anchor": "middle" }, names[0]),

@@ -2,6 +2,7 @@
 // save_changes, send), imports the widget's module from the figure itself, and asks no one for anything.
 // Without it, or if it fails, the still picture stays. "Copy link" puts the reader's settings into the address.
 (() => {
+  const LONGEST = 4000; // characters of a setting that a link carries
   const figure = document.currentScript.closest("figure");
   const parts = JSON.parse(figure.querySelector('script[type="application/json"]').textContent);
   const number = () => [...document.querySelectorAll("figure.nw-widget")].indexOf(figure) + 1;
@@ -29,7 +30,7 @@
     if (!parts.settings.includes(name) || typeof value !== typeof now || Array.isArray(value) !== Array.isArray(now)) return false;
     if (bounds?.choices) return bounds.choices.includes(value);
     if (bounds) return value >= bounds.low && value <= bounds.high && (!bounds.whole || Number.isInteger(value));
-    return JSON.stringify(value).length <= 4000;
+    return JSON.stringify(value).length <= LONGEST;
   }
   function fromAddress() {
     const given = new URLSearchParams(location.hash.slice(1));
@@ -42,10 +43,13 @@
     figure.scrollIntoView({ block: "center" });
   }
   function copyLink() {
-    const settings = new URLSearchParams({ widget: number() });
-    for (const name of parts.settings) settings.set(name, JSON.stringify(state[name]));
+    const settings = new URLSearchParams({ widget: number() }), long = [];
+    for (const name of parts.settings) {
+      const text = JSON.stringify(state[name]);
+      if (text.length <= LONGEST) settings.set(name, text); else long.push(name);
+    }
     history.replaceState(null, "", "#" + settings);
-    const say = text => { said.textContent = text; };
+    const say = text => { said.textContent = text + (long.length ? ` Too long for a link, and not in it: ${long.join(", ")}.` : ""); };
     const copied = navigator.clipboard?.writeText(location.href) ?? Promise.reject();
     copied.then(() => say("Copied: the link opens this page with these settings."),
       () => say("The link is now in the address bar."));

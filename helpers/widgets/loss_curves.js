@@ -427,9 +427,9 @@ export default widget(frame => {
   chart.append(picture, scrub);
   map.append(h("p", { class: "nw-muted" }, "attention: rows look at columns, full blue = 1"));
   const names = tellers(model.get("curves")).map((c, i) => [i, c.name]);
-  if (names.length > 1) panel.append(h("div", { class: "nw-row" }, select(frame, "shown", "Snapshots of", names)));
   panel.append(stops, h("div", { class: "nw-loss-shots" }, words, bars, map));
-  root.append(table, chart, notes, controls, panel,
+  root.append(table, chart, notes, controls,
+    ...(names.length > 1 ? [h("div", { class: "nw-row" }, select(frame, "shown", "Snapshots of", names))] : []), panel,
     h("div", { class: "nw-controls nw-loss-settings" },
       slider(frame, "smooth", { label: "Mean of steps", step: 1 }),
       checkbox(frame, "log_loss", "Loss, log scale"), checkbox(frame, "log_steps", "Step, log scale")));

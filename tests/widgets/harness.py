@@ -23,9 +23,9 @@ PAINTED = "() => new Promise(done => requestAnimationFrame(() => setTimeout(done
 
 
 def page_of(*figures: str, theme: str = "light") -> str:
-    """A plain page, in the language and the mode of the book's pages, that holds the HTML of some figures."""
+    """A plain page, in the language, the mode and the margins of the book's pages, that holds some figures."""
     head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>A page</title>'
-    paper = '<style>html[data-theme="dark"] body{background:#14181e;color:#dfe2e6}</style>'
+    paper = '<style>main{padding:0 8px}html[data-theme="dark"] body{background:#14181e;color:#dfe2e6}</style>'
     body = f"<main><h1>A page</h1><article>{''.join(figures)}</article></main>"
     return f'<!doctype html><html lang="en" data-theme="{theme}">{head}{paper}<body>{body}</body></html>'
 

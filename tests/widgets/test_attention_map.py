@@ -195,6 +195,15 @@ def test_every_place_can_be_hit(functions):
         assert aside == {"row": 0} and on_top == {"column": S - 1} and out is None
 
 
+def test_the_names_of_rows_do_not_touch(functions):
+    """A row is as high as a line of text, or every other name stands aside."""
+    given = {"wideRow": 9, "wideColumn": 9}
+    cases = [(712, 51, False), (712, 25, False), (304, 25, True), (304, 15, False)]
+    found = functions("places", [[given | {"width": width, "T": T, "S": T}] for width, T, _ in cases])
+    assert [p["aside"] > 0 for p in found] == [aside for *_, aside in cases]
+    assert all(p["named"] and (p["cell"] >= 13 or p["aside"] >= 9) for p in found)
+
+
 def test_the_text_around_a_token(functions):
     assert functions("context", [(list("cat."), 1), (["a", "poem", "ends"], 1), (["a", " b", "c"], 0), (["a"], 0)]) == [
         ["c", "a", "t."],
@@ -359,6 +368,9 @@ def test_odd_tokens_and_sizes_on_a_phone(opened):
     assert page.locator(".nw b:text-is('Write'), .nw i:text-is('le'), .nw-problem").count() == 0
     assert page.evaluate(SMALL) == []
     assert page.evaluate(LEAST_TEXT) >= 12
+    assert page.locator(".nw-attention-list small:visible").evaluate_all(  # a long token leaves its position in sight
+        "all => all.every(e => e.getBoundingClientRect().right <= e.parentElement.getBoundingClientRect().right)"
+    )
     across = page.locator("figure").nth(1)
     assert across.locator(".nw-head path[stroke]").count() > 0
     assert across.locator(".nw-attention-said").inner_text().startswith("“chat” (1) looks at")

@@ -160,7 +160,7 @@ def box(page, name: str) -> str:
 
 
 def test_python_and_the_page_agree_with_the_engine(functions):
-    cases = drawn_cases(1_200)
+    cases = drawn_cases(10_000)
     settings = [[nodes, leaves] for _, nodes, leaves in cases]
     used = set()
     for (expression, nodes, leaves), values, grads in zip(
@@ -272,7 +272,10 @@ def test_the_figure_in_a_page(browser):
 
 
 def test_two_paths_add_up(browser):
-    with harness.mounted(browser, Backprop("m = a * a; f = m + a", a=3.0, step=4)) as (page, complaints):
+    small = {"viewport": {"width": 320, "height": 800}}
+    with harness.mounted(browser, Backprop("m = a * a; f = m + a", a=3.0, step=4), **small) as (page, complaints):
+        moving = "all => all.flatMap(e => e.getAnimations()).filter(a => a.transitionProperty === 'left').length"
+        assert page.locator(".nw-backprop-box").evaluate_all(moving) == 0  # they begin where they belong
         assert box(page, "a") == "a 3 da = 1 + …"  # two parts are still to come
         page.get_by_role("button", name="Next").click()
         assert "da = 1 + 3 = 4" in says(page) and "da = 4 + 3 = 7" in says(page) and box(page, "a") == "a 3 da = 7"

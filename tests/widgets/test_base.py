@@ -2,12 +2,14 @@
 
 import json
 import re
+from operator import itemgetter
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 import traitlets
 
+from helpers.plots import COLORS
 from helpers.widgets.base import HERE, module_text, pack, short
 from tests.browser import site_checks
 from tests.widgets.examples import EXAMPLES
@@ -181,6 +183,13 @@ def test_a_link_that_someone_made_up_changes_nothing(browser):
         assert not complaints, complaints
 
 
+def test_a_link_says_what_is_too_long_for_it(browser):
+    with mounted(browser, probe(x=1.5, text="a" * 100_000)) as (page, complaints):
+        page.get_by_role("button", name="Copy link").click()
+        page.get_by_text("Too long for a link, and not in it: text.").wait_for()
+        assert len(page.url) < 1000 and "x=1.5" in page.url and not complaints, complaints
+
+
 def test_an_error_is_a_sentence_in_the_figures_place(browser):
     broken = re.sub(r'"module":"', '"module":"throw new Error(\'no module\');', probe().figure(), count=1)
     with mounted(browser, broken, probe(x=2)) as (page, complaints):
@@ -212,6 +221,50 @@ def test_a_view_that_goes_away_leaves_nothing_behind(browser):
         }""")
         assert left["during"][0] > 4 and left["during"][1] == 2
         assert left["between"] == [left["during"][0] / 2, 1] and left["after"] == [0, 0]
+
+
+LEFT_BEHIND = """async state => {
+    const timers = new Set(), listeners = [], start = window.setInterval, stop = window.clearInterval;
+    let watching = 0;
+    window.setInterval = (...a) => { const timer = start(...a); timers.add(timer); return timer; };
+    window.clearInterval = timer => { timers.delete(timer); stop(timer); };
+    for (const name of ["ResizeObserver", "MutationObserver"]) window[name] = class extends window[name] {
+        constructor(f) { super(f); watching++; }
+        disconnect() { super.disconnect(); watching--; }
+    };
+    for (const place of [window, document, document.body]) {
+        const on = place.addEventListener, off = place.removeEventListener;
+        place.addEventListener = (...a) => { watching++; on.apply(place, a); };
+        place.removeEventListener = (...a) => { watching--; off.apply(place, a); };
+    }
+    const model = { get: name => state[name], set() {}, save_changes() {}, on: (e, f) => listeners.push([e, f]),
+        off: (e, f) => listeners.splice(listeners.findIndex(([a, b]) => a === e && b === f), 1) };
+    const el = document.body.appendChild(document.createElement("div"));
+    const end = await module.default.render({ model, el });
+    [...el.querySelectorAll("button")].filter(b => /^(Run|Play)$/.test(b.textContent)).forEach(b => b.click());
+    const during = listeners.length, waiting = listeners.map(([, f]) => f);
+    waiting.forEach(f => f());  // changes that are still to be drawn
+    end();
+    await new Promise(requestAnimationFrame);
+    return { during, after: [listeners.length, timers.size, watching, el.children.length] };
+}"""
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_widget_cleans_up(browser, name):
+    """Listeners, observers, timers of a run under way, and what it drew."""
+    with module(browser, name) as page:
+        left = page.evaluate(LEFT_BEHIND, EXAMPLES[name]().state())
+        assert left["during"] > 3 and left["after"] == [0, 0, 0, 0]
+
+
+def test_on_paper_the_still_is_dark_on_white(browser):
+    ink = "getComputedStyle(document.querySelector('.nw-still')).getPropertyValue('--nw-ink')"
+    with mounted(browser, probe(), theme="dark") as (page, _):
+        on_screen = page.evaluate(ink)
+        page.emulate_media(media="print")
+        assert page.locator(".nw-still > svg").is_visible() and not page.locator(".nw-live").is_visible()
+        assert page.evaluate(ink) == dict(map(itemgetter(0, 1), COLORS))["ink"] != on_screen
 
 
 def test_without_scripts_the_still_stands(browser):

@@ -388,3 +388,15 @@ def test_the_snapshots_of_either_run(opened):
     assert page.get_by_role("button", name="Snapshot after").count() == 1
     assert f"the last token, {TOKENS[6]} looks" in page.locator(".nw-head").get_attribute("aria-label")
     assert not complaints
+
+
+def test_a_run_that_has_no_snapshots_yet_can_be_chosen_and_left(opened, live):
+    run, figure, _ = live
+    run.history.snapshots.clear()
+    figure._given = {"earlier": history(), "now": run}
+    figure.shown = 1
+    page, complaints = opened(figure)
+    assert not page.is_visible(".nw-loss-panel")
+    page.get_by_label("Snapshots of").select_option("earlier")
+    page.wait_for_function("document.querySelector('.nw-loss-text').textContent.startsWith('sample 300')")
+    assert page.is_visible(".nw-loss-panel") and not complaints

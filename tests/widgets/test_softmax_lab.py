@@ -87,7 +87,7 @@ def drawn_scores(n):
 
 
 def test_python_and_the_page_agree(functions):
-    cases = [(method, z, divided) for z in drawn_scores(600) for method in METHODS for divided in (True, False)]
+    cases = [(method, z, divided) for z in drawn_scores(1000) for method in METHODS for divided in (True, False)]
     found = functions("valuesOf", cases)
     assert sum(p is None for p in found) > 10
     for case, p in zip(cases, found, strict=True):
