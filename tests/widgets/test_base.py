@@ -2,14 +2,13 @@
 
 import json
 import re
-from operator import itemgetter
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 import traitlets
 
-from helpers.plots import COLORS
+from helpers import plots
 from helpers.widgets.base import HERE, module_text, pack, short
 from tests.browser import site_checks
 from tests.widgets.examples import EXAMPLES
@@ -264,7 +263,7 @@ def test_on_paper_the_still_is_dark_on_white(browser):
         on_screen = page.evaluate(ink)
         page.emulate_media(media="print")
         assert page.locator(".nw-still > svg").is_visible() and not page.locator(".nw-live").is_visible()
-        assert page.evaluate(ink) == dict(map(itemgetter(0, 1), COLORS))["ink"] != on_screen
+        assert page.evaluate(ink) == plots.INK != on_screen
 
 
 def test_without_scripts_the_still_stands(browser):
