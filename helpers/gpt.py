@@ -99,7 +99,7 @@ class GPT(Module):
         """Continue a prompt (token ids): ask for logits, choose, append, repeat; returns prompt and continuation.
 
         choose(logits (V,), ids so far) → the next id; see `sampling.chooser`. Ends after `steps` tokens or at `stop`.
-        A text longer than the context is cut: the model then reads the most recent half of its context and goes on.
+        Of a text longer than the context the model reads the most recent part: see `window_start`.
         """
         ids = [int(i) for i in prompt]
         if not ids:
@@ -107,18 +107,25 @@ class GPT(Module):
         if min(ids) < 0 or max(ids) >= self.config.vocab_size:
             last = self.config.vocab_size - 1
             raise ValueError(f"Token ids run from 0 to {last}; the prompt has {min(ids)} to {max(ids)}.")
-        context, begin = self.config.context, max(0, len(ids) - self.config.context)  # it reads ids[begin:]
+        context, begin = self.config.context, 0  # it reads ids[begin:]
         caches = [KVCache(context) for _ in self.blocks]
         with no_grad():
             for _ in range(steps):
-                full = len(ids) - begin > context
-                if full:
-                    begin = len(ids) - max(1, context // 2)
-                if full or not use_cache:
-                    caches = [KVCache(context) for _ in self.blocks]
+                start = window_start(len(ids), context)
+                if start > begin or not use_cache:  # positions count from `start`: all that was kept is void
+                    begin, caches = start, [KVCache(context) for _ in self.blocks]
                 new = np.array(ids[begin + caches[0].length :])[None]
                 logits = self(new, caches=caches).data[0, -1]
                 ids.append(int(choose(logits, ids)))
                 if ids[-1] == stop:
                     break
         return ids
+
+
+def window_start(length: int, context: int) -> int:
+    """The first token that the model still reads of a text of `length` tokens: a multiple of half its context.
+
+    So the cache has to be filled anew once in half a context, and what the model says depends on the text alone.
+    """
+    step = max(1, context // 2)
+    return -(-max(0, length - context) // step) * step

@@ -143,8 +143,7 @@ def module_text(path: Path) -> str:
         if file in done:
             return ""
         done.add(file)
-        text = IMPORT.sub(lambda found: inlined(_module(found[1], file)), file.read_text(encoding="utf-8"))
-        return text if file == path else re.sub(r"^export (?!default)", "", text, flags=re.M)
+        return IMPORT.sub(lambda found: inlined(_module(found[1], file)), file.read_text(encoding="utf-8"))
 
     return inlined(path)
 

@@ -20,9 +20,10 @@ export const h = (tag, attributes = {}, ...children) => fill(document.createElem
 // The same for SVG.
 export const s = (tag, attributes = {}, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
 
-// A module's default export. build({ model, root, on, cleanup }) fills `root`.
+// A module's default export. build({ model, root, on, cleanup, safely }) fills `root`.
 // on("temperature top_k", f) calls f now and whenever one of these traits changes; several changes make one call, in the
-// next animation frame. cleanup(f) calls f when the view goes away. An error becomes a sentence in the figure's place.
+// next animation frame. cleanup(f) calls f when the view goes away. An error becomes a sentence in the figure's place;
+// safely(f) does the same for what `build` lets run later.
 export function widget(build) {
   return {
     render({ model, el }) {
@@ -43,7 +44,7 @@ export function widget(build) {
         f();
       };
       safely(() => {
-        build({ model, root, on, cleanup });
+        build({ model, root, on, cleanup, safely });
         if (model.get("caption")) root.append(h("p", { class: "nw-caption" }, model.get("caption")));
       });
       el.append(root);

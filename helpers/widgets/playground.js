@@ -1,0 +1,501 @@
+// A GPT to play with: a prompt, the next token, a tree of continuations, two settings beside each other, attention.
+// Node 0 of the tree is the prompt; every other node is a token that follows its parent. The token at depth d is drawn
+// with the d-th number of the seed: going back and stepping again gives the same token, and two settings get the same numbers.
+import { drawHead } from "./attention_draw.js";
+import { button, checkbox, enable, h, number, numberBox, put, s, select, slider, visible, widget } from "./dom.js";
+import { argmax, draw, mulberry32, nextDistribution, ranking, softmax } from "./formulas.js";
+import { gpt, session, unpackedWeights, windowStart } from "./model.js";
+import { tokenizerFrom } from "./tokenizers.js";
+
+const SETTING = ["temperature", "top_k", "top_p", "min_p"];
+const BARS = 12, NODES = 2000, RUN = 500; // rows of bars, nodes of a tree, tokens of one run
+const SLICE = 8; // milliseconds of a frame for the model; the rest is the page's
+const CHIPS = 80, TOLD = 300; // tokens of the prompt that are shown as such, characters of it above the text
+
+export function treeOf(branches) {
+  const tree = [{ id: null, parent: -1, depth: 0, children: [], logits: null }];
+  branches.forEach(([parent, id]) => grow(tree, parent, id));
+  return tree;
+}
+
+// A new node, or the one that is there already: its number.
+export function child(tree, parent, id) {
+  return tree[parent].children.find(node => tree[node].id === id) ?? grow(tree, parent, id);
+}
+
+function grow(tree, parent, id) {
+  tree.push({ id, parent, depth: tree[parent].depth + 1, children: [], logits: null });
+  tree[parent].children.push(tree.length - 1);
+  return tree.length - 1;
+}
+
+// Is this list, which may come from an address, a tree of tokens below V?
+export const sound = (branches, V) => branches.length <= NODES && branches.every((branch, i) => Array.isArray(branch) && branch.length === 2
+  && branch.every(Number.isInteger) && branch[0] >= 0 && branch[0] <= i && branch[1] >= 0 && branch[1] < V);
+
+// The nodes from the prompt's first follower to `node`.
+export function pathTo(tree, node) {
+  const path = [];
+  for (; node > 0; node = tree[node].parent) path.push(node);
+  return path.reverse();
+}
+
+// One row for each leaf: { leaf, from, row }, the depth of the node where it leaves another row, and which row that is (−1: none).
+// A node's first follower stays in its row, so rows stand in the order in which the branches were made.
+export function rowsOf(tree) {
+  const rows = [], waiting = [[0, 0, -1]]; // where a row begins: a node, the depth it leaves at, the row that it leaves
+  while (waiting.length) {
+    let [node, from, row] = waiting.pop();
+    const own = rows.length, later = [];
+    rows.push({ from, row });
+    for (; tree[node].children.length; node = tree[node].children[0])
+      for (const other of tree[node].children.slice(1)) later.push([other, tree[node].depth, own]);
+    rows[own].leaf = node;
+    waiting.push(...later);
+  }
+  return rows;
+}
+
+// ln p of a token under the model itself, with temperature 1 and nothing cut.
+export function logProbability(logits, id) {
+  const top = logits[argmax(logits)];
+  let sum = 0;
+  for (const z of logits) sum += Math.exp(z - top);
+  return logits[id] - top - Math.log(sum);
+}
+
+// The number in [0, 1) that draws the token after a node at this depth.
+export const chance = (seed, depth) => mulberry32((seed + Math.imul(depth, 0x6d2b79f5)) >>> 0)();
+
+export function distribution(logits, [temperature, top_k, top_p, min_p]) {
+  return nextDistribution(Float64Array.from(logits), {
+    temperature, top_k: top_k < logits.length ? top_k : null, top_p: top_p < 1 ? top_p : null, min_p: min_p > 0 ? min_p : null,
+  });
+}
+
+// What Step takes after these logits: with temperature 0 no number is needed.
+export function next(logits, setting, seed, depth) {
+  const p = distribution(logits, setting);
+  return setting[0] === 0 ? argmax(p) : draw(p, chance(seed, depth));
+}
+
+// How expected a token was, in four steps: 0 for p ≥ 0.5, then 0.1, then 0.01, 3 for less.
+export const surpriseLevel = logp => [0.5, 0.1, 0.01].filter(limit => logp < Math.log(limit)).length;
+
+const shownShare = p => (p === 0 ? "0" : p < 0.0005 ? "<0.001" : p.toFixed(3));
+const count = (n, word) => `${n.toLocaleString("en-US")} ${word}${n === 1 ? "" : "s"}`;
+const quoted = list => list.slice(0, 5).map(c => `“${visible(c)}”`).join(", ") + (list.length > 5 ? ", …" : "");
+
+export default widget(frame => {
+  const { model, root, on, cleanup, safely } = frame, get = name => model.get(name);
+  const words = tokenizerFrom(get("tokenizer")), net = gpt(unpackedWeights(get("weights"))), { context } = net.config, V = words.size;
+  const which = ["", "_b"], letters = ["A", "B"];
+  const caches = [session(net), session(net)], spare = session(net); // one for each setting, one for what is looked up
+  const forests = new Map(); // prompt → its tree, for a reader who comes back to it
+  let prompt = null, ids = [], unknown = [], tree = treeOf([]), given = null, problem = "";
+  let ends = [0, 0]; // where each setting writes
+  let running = 0, chase = 0; // tokens still to be written, by all settings or by B alone
+  let written = 0, since = 0, waiting = 0, note = "", compared = null;
+  let hover = null, locked = null; // { k, node }: the token of whose place the alternatives are shown
+  root.classList.add("nw-play");
+
+  const sides = () => (get("compare") ? [0, 1] : [0]);
+  const settingOf = k => SETTING.map(name => get(name + which[k]));
+  const label = id => visible(words.label(id)) || "(empty)";
+  const ended = node => words.end !== null && tree[node].id === words.end;
+
+  // The model
+
+  // Scores after a node: at once where they are known; otherwise `cache` works until the deadline, and false means: not yet.
+  function known(node, cache, deadline) {
+    if (tree[node].logits) return true;
+    const { start, read } = windowOf(node);
+    if (!cache.feed(read, deadline)) return false;
+    for (let n = node, i = read.length - 1; n >= 0 && windowStart(ids.length + tree[n].depth, context) === start; n = tree[n].parent, i--)
+      tree[n].logits ??= cache.logits(i); // the same window, the same pass
+    return true;
+  }
+  function windowOf(node) { // what the model reads of the text that ends with this node
+    const path = pathTo(tree, node), start = windowStart(ids.length + path.length, context);
+    return { start, read: [...ids.slice(start), ...path.slice(Math.max(0, start - ids.length)).map(n => tree[n].id)] };
+  }
+  const logp = node => {
+    const parent = tree[tree[node].parent];
+    return parent.logits ? (tree[node].logp ??= logProbability(parent.logits, tree[node].id)) : null;
+  };
+
+  // One step of one setting; true if there was one.
+  function step(k, deadline) {
+    const from = ends[k];
+    if (ended(from) || tree.length > NODES || !known(from, caches[k], deadline)) return false;
+    ends[k] = child(tree, from, next(tree[from].logits, settingOf(k), get("seed"), tree[from].depth));
+    return true;
+  }
+
+  // What is to be done, in slices: the scores that are shown, the run, then those of nodes that came from elsewhere.
+  function work() {
+    waiting = 0;
+    const deadline = performance.now() + SLICE;
+    let more = false;
+    if (ids.length) {
+      do {
+        more = sides().map(k => known(ends[k], caches[k], deadline)).includes(false);
+        if (!more && chase > 0) {
+          chase = step(1, deadline) ? chase - 1 : ended(ends[1]) || tree.length > NODES ? 0 : chase;
+          if (!chase) save();
+          continue;
+        }
+        if (more || !running) break;
+        if (sides().map(k => step(k, deadline)).includes(true)) { written++; running--; }
+        if (sides().every(k => ended(ends[k])) || tree.length > NODES || !running) stop();
+      } while (performance.now() < deadline);
+      if (!more && !running) {
+        const unread = tree.findIndex((node, i) => i > 0 && !tree[node.parent].logits);
+        more = unread > 0 && (known(tree[unread].parent, spare, deadline), true);
+      }
+    }
+    paint();
+    if (more || running || chase) plan();
+  }
+  const plan = () => { waiting ||= requestAnimationFrame(() => safely(work)); };
+  cleanup(() => cancelAnimationFrame(waiting));
+
+  // Tell Python, and the link, where we are.
+  function save() {
+    given = tree.slice(1).map(({ parent, id }) => [parent, id]);
+    put(model, { branches: given, node: ends[0], node_b: ends[1] });
+  }
+  function stop() {
+    if (!since) return;
+    note = sides().every(k => ended(ends[k])) ? "The model ended its text."
+      : tree.length > NODES ? full() : !running && written >= RUN ? `Paused after ${count(written, "token")}; Run goes on.` : "";
+    running = since = chase = 0;
+    save();
+  }
+  const full = () => `The tree has ${NODES.toLocaleString("en-US")} nodes, and no room for more. Start over, or type another prompt.`;
+
+  function go(nodes, text = "") { // to these nodes of the tree
+    stop();
+    ends = nodes;
+    note = text;
+    hover = locked = null;
+    save();
+    plan();
+  }
+  function begin(tokens) { // write so many
+    if (tree.length > NODES) note = full();
+    else if (sides().every(k => ended(ends[k]))) note = "This text has ended. Go back, or click a token and take another in its place.";
+    else { running = tokens; since = performance.now(); written = 0; note = ""; hover = locked = null; }
+    plan();
+  }
+  const run = () => { if (running) { stop(); plan(); } else begin(RUN); };
+  function again() { // as many tokens as there are, from the prompt on, with the settings as they are
+    const tokens = Math.max(1, ...sides().map(k => tree[ends[k]].depth));
+    go([0, 0]);
+    begin(tokens);
+  }
+  function take(k, id) { // the reader chooses the token
+    const from = locked?.k === k ? tree[locked.node].parent : ended(ends[k]) ? tree[ends[k]].parent : ends[k];
+    if (tree.length > NODES && !tree[from].children.some(n => tree[n].id === id)) { note = full(); plan(); return; }
+    const node = child(tree, from, id);
+    go(ends.map((end, i) => (i === k ? node : end)), `Took “${label(id)}”.`);
+  }
+
+  // The controls
+
+  const box = h("textarea", { rows: 2, maxlength: 1e6, dir: "auto", spellcheck: "false", class: "nw-play-prompt", oninput: () => put(model, { prompt: box.value }) });
+  const examples = get("examples").map(text => button(text, () => put(model, { prompt: text })));
+  const chips = h("div", { class: "nw-play-chips", "aria-hidden": "true" }), counted = h("p", { class: "nw-muted nw-play-counted" });
+  const stepButton = button("Step", () => begin(1)), runButton = button("Run", run, { class: "nw-play-run" });
+  const backButton = button("Back", () => go(ends.map(n => Math.max(0, tree[n].parent))));
+  const homeButton = button("To the prompt", () => go([0, 0])), againButton = button("Write again", again);
+  const copyButton = button("Copy text", copy);
+  const speed = h("span", { class: "nw-muted nw-play-speed" }), said = h("p", { class: "nw-play-said", role: "status" });
+  const sliders = k => [
+    ["temperature", { step: 0.05, shown: x => x.toFixed(2) }],
+    ["top_k", { step: 1, to: i => stopsOf(V)[i], from: k => nearest(stopsOf(V), k), shown: k => (k >= V ? "all" : String(k)) }],
+    ["top_p", { step: 0.01, shown: x => x.toFixed(2) }],
+    ["min_p", { step: 0.01, shown: x => x.toFixed(2) }],
+  ].map(([name, options]) => slider(frame, name + which[k], { label: name.replace("_", "-"), ...options }));
+  const sets = which.map((w, k) => h("div", { class: `nw-play-set nw-play-set${w}`, role: "group", "aria-label": `Setting ${letters[k]}` },
+    h("b", {}, letters[k]), h("div", { class: "nw-controls" }, sliders(k))));
+  const views = which.map((_, k) => view(k));
+  const treeView = branchTable();
+  const lookBox = attentionView();
+
+  root.append(
+    h("label", { class: "nw-play-ask" }, h("span", { class: "nw-muted" }, "Prompt"), box),
+    h("div", { class: "nw-row", hidden: !examples.length }, examples), chips, counted,
+    h("div", { class: "nw-row nw-play-go" }, stepButton, runButton, backButton, homeButton, againButton, numberBox(frame, "seed", "seed"),
+      button("New seed", () => put(model, { seed: (get("seed") + 1) % 2 ** 32 }))),
+    said,
+    h("div", { class: "nw-play-views" }, views.map(v => v.element)),
+    h("p", { class: "nw-play-legend nw-muted" }, h("span", {}, "p of each token:"), ["0.5 or more", "0.1 or more", "0.01 or more", "less"].map((text, i) =>
+      h("span", {}, h("i", { class: `nw-play-level${i}` }, "a"), text)), h("span", {}, "◆ most probable"), h("span", {}, "● drawn by the seed"), h("span", {}, "dashed: temperature 1, nothing cut")),
+    sets[0], h("div", { class: "nw-row" }, checkbox(frame, "compare", "second setting beside it, on the same random numbers"), copyButton, speed), sets[1],
+    treeView.element, lookBox.element);
+
+  function copy() {
+    const text = prompt + get("after") + textOf(ends[0]);
+    const done = navigator.clipboard?.writeText(text) ?? Promise.reject();
+    done.then(() => { note = "Copied."; plan(); }, () => { note = "The browser keeps its clipboard closed here: mark the text and copy it."; plan(); });
+  }
+
+  // One setting's text, token by token, and the bars for the next one.
+  function view(k) {
+    const begun = h("span", { class: "nw-muted" }), body = h("span"), cursor = h("span", { class: "nw-play-cursor", "aria-hidden": "true" }, "▏");
+    const text = h("div", { class: "nw-play-text", role: "group", dir: "auto" }, begun, body, cursor);
+    const title = h("p", { class: "nw-play-title" }), rows = Array.from({ length: Math.min(BARS, V) }, () => bar(k)), rest = h("p", { class: "nw-muted nw-play-rest" });
+    const element = h("div", { class: `nw-play-view nw-play-view${which[k]}` }, h("b", { class: "nw-play-letter" }, letters[k]), text, title,
+      h("div", { class: "nw-play-axis nw-muted", "aria-hidden": "true" }, h("span", {}, "0"), h("span", {}, "probability"), h("span", {}, "1")),
+      h("div", { class: "nw-play-bars", role: "group", "aria-label": "Tokens to take" }, rows.map(r => r.element)), rest);
+    let shown = [], parts = []; // nodes of the path, and their elements
+
+    const here = button("End the text here", () => go(ends.map((end, i) => (i === k ? locked.node : end))), { hidden: true });
+    title.after(here);
+    const look = node => { hover = node === null ? null : { k, node }; plan(); };
+    const target = event => parts.indexOf(event.target.closest("[role=button]"));
+    body.addEventListener("pointerover", event => { if (event.pointerType !== "touch" && target(event) >= 0) look(shown[target(event)]); });
+    body.addEventListener("pointerleave", () => look(null));
+    body.addEventListener("focusin", event => look(shown[target(event)] ?? null));
+    body.addEventListener("focusout", () => look(null));
+    body.addEventListener("click", event => { if (target(event) >= 0) lock(shown[target(event)]); });
+    body.addEventListener("keydown", event => {
+      const at = target(event), to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: parts.length - 1 }[event.key];
+      if (event.key === "Enter" || event.key === " ") { event.preventDefault(); lock(shown[at]); }
+      if (to === undefined || !parts[to]) return;
+      event.preventDefault();
+      reach(to);
+      parts[to].focus();
+    });
+    const reach = i => parts.forEach((part, j) => { part.tabIndex = i === j ? 0 : -1; });
+    const lock = node => { locked = locked?.k === k && locked.node === node ? null : { k, node }; plan(); };
+
+    function update() {
+      begun.textContent = (prompt.length > TOLD ? "…" : "") + prompt.slice(-TOLD) + get("after");
+      const path = pathTo(tree, ends[k]);
+      let same = 0;
+      while (same < path.length && path[same] === shown[same]) same++;
+      if (same < shown.length) parts.splice(same).forEach(part => part.remove());
+      if (path.length > same) {
+        const texts = words.texts(path.map(n => tree[n].id)).slice(same);
+        texts.forEach((piece, i) => {
+          const isEnd = ended(path[same + i]), part = h("span", { role: "button", tabindex: -1 }, isEnd ? "■" : piece.replaceAll("\n", "↵\n") || "·");
+          parts.push(part);
+          body.append(part);
+        });
+      }
+      shown = path;
+      if (parts.length && !parts.some(part => part.tabIndex === 0)) reach(parts.length - 1);
+      parts.forEach((part, i) => {
+        const p = logp(shown[i]);
+        if (part.told === p || p === null) return;
+        part.told = p;
+        part.className = `nw-play-level${surpriseLevel(p)}`;
+        part.setAttribute("aria-label", `${label(tree[shown[i]].id)}, probability ${shownShare(Math.exp(p))}`);
+      });
+      text.setAttribute("aria-label", `Text${sides().length > 1 ? ` ${letters[k]}` : ""}: arrow keys go from token to token, Enter shows what could stand in its place`);
+      element.classList.toggle("nw-play-ended", ended(ends[k]));
+
+      parts.forEach((part, i) => part.setAttribute("aria-pressed", String(locked?.k === k && locked.node === shown[i])));
+      here.hidden = locked?.k !== k;
+      const asked = [hover, locked].find(place => place?.k === k)?.node, over = ended(ends[k]);
+      const there = shown.includes(asked) ? asked : over ? ends[k] : null; // the token whose place it is; null: after the last one
+      const { logits, depth } = tree[there === null ? ends[k] : tree[there].parent], id = there === null ? null : tree[there].id;
+      element.classList.toggle("nw-play-wait", !logits && ids.length > 0);
+      if (!ids.length) {
+        title.textContent = "No prompt, no next token.";
+        rows.forEach(row => { row.element.hidden = true; });
+        rest.textContent = "";
+      }
+      if (!ids.length || !logits) return;
+      const p = distribution(logits, settingOf(k)), own = softmax(Float64Array.from(logits)), order = ranking(logits), drawn = next(logits, settingOf(k), get("seed"), depth);
+      const list = order.slice(0, rows.length), rank = order.indexOf(id) + 1, size = V.toLocaleString("en-US");
+      for (const one of [drawn, id]) if (one !== null && !list.includes(one)) list[Math.max(0, list.length - (one === id ? 1 : 2))] = one; // both are to be seen
+      title.textContent = id === null ? `Next token, one of ${size}` : there === ends[k] && over && there !== asked ? `The text has ended. In place of its end, ■:`
+        : `In place of “${label(id)}”, number ${rank.toLocaleString("en-US")} of ${size}:`;
+      rows.forEach((row, i) => row.update({ id: list[i], p: p[list[i]], own: own[list[i]], best: list[i] === order[0], drawn: list[i] === drawn, there: list[i] === id }));
+      let others = 0, kept = 0;
+      p.forEach((v, id) => { if (v > 0) kept++; if (!list.includes(id)) others += v; });
+      rest.textContent = `${count(V - list.length, "other token")}: ${shownShare(others)} together. ${kept === V ? "None is" : `${count(V - kept, "token")} ${V - kept === 1 ? "is" : "are"}`} cut off.`;
+    }
+    return { element, update };
+  }
+
+  // One of the bars: a button that takes its token.
+  function bar(k) {
+    const mark = h("span", { class: "nw-play-mark" }), name = h("bdi", { class: "nw-play-name" }), ghost = h("i", { class: "nw-play-ghost" }), fill = h("i", { class: "nw-play-fill" });
+    const value = h("span", { class: "nw-play-value" });
+    let id = 0;
+    const element = button([name, h("span", { class: "nw-play-lane" }, fill, ghost), value, mark], () => take(k, id));
+    return {
+      element,
+      update(now) {
+        id = now.id;
+        element.hidden = false;
+        name.textContent = label(id);
+        fill.style.width = `${100 * now.p}%`;
+        ghost.style.width = `${100 * now.own}%`;
+        value.textContent = shownShare(now.p);
+        mark.textContent = (now.best ? "◆" : "") + (now.drawn ? "●" : "");
+        element.classList.toggle("nw-play-there", now.there);
+        element.setAttribute("aria-label", [label(id), `probability ${shownShare(now.p)}`, now.best && "most probable", now.drawn && "drawn by the seed", now.there && "in the text"].filter(Boolean).join(", "));
+      },
+    };
+  }
+
+  const textOf = node => words.texts(pathTo(tree, node).filter(n => !ended(n)).map(n => tree[n].id)).join("");
+
+  // All branches: a drawing of where each leaves another, how it goes on, and its log-probability.
+  function branchTable() {
+    const body = h("tbody"), drawing = s("svg", { class: "nw-play-tree", "aria-hidden": "true" });
+    const table = h("table", {}, h("thead", {}, h("tr", {}, ["", "branch", "tokens", "ln p", "a token"].map((text, i) =>
+      h("th", { scope: "col" }, i ? text : h("span", { class: "nw-visually-hidden" }, "drawing"))))), body);
+    const scroll = h("div", { class: "nw-play-scroll", tabindex: 0, role: "group", "aria-label": "Branches" }, table, drawing);
+    const element = h("div", { class: "nw-play-branches" }, h("p", { class: "nw-play-title" }, "The tree: every branch, and how probable the model finds it"), scroll);
+    let made = "";
+    function update() {
+      const rows = rowsOf(tree), key = [prompt, tree.length, ends.join(), get("compare"), tree.filter(n => n.logits).length].join("|");
+      element.hidden = tree.length === 1;
+      if (made === key || element.hidden || (running && rows.length > 40)) return;
+      made = key;
+      const on = new Set(sides().flatMap(k => pathTo(tree, ends[k])));
+      body.replaceChildren(...rows.map(({ leaf, from }) => {
+        const path = pathTo(tree, leaf), all = path.map(logp), whole = !all.includes(null), total = all.reduce((a, b) => a + b, 0);
+        const texts = words.texts(path.map(n => tree[n].id)).map((text, i) => (ended(path[i]) ? "■" : text)), text = texts.slice(from).join("").replaceAll("\n", "↵");
+        const marks = sides().filter(k => ends[k] === leaf || (on.has(leaf) && pathTo(tree, ends[k]).includes(leaf))).map(k => (sides().length > 1 ? letters[k] : "▸")).join("");
+        const shown = [...text];
+        const pick = button([h("b", {}, marks), h("bdi", {}, (from ? "…" : "") + shown.slice(0, 60).join("") + (shown.length > 60 ? "…" : ""))], () => go(get("compare") ? [leaf, ends[1]] : [leaf, leaf], "At the end of this branch."));
+        return h("tr", {}, h("td"), h("td", {}, pick), [String(path.length), whole ? number(total, 4) : "…", whole && path.length ? number(total / path.length, 3) : "…"].map(t => h("td", {}, t)));
+      }));
+      paintTree(rows);
+    }
+    function paintTree(rows) {
+      const first = body.rows[0]?.getBoundingClientRect();
+      if (!first?.height) return;
+      const cell = body.rows[0].cells[0].getBoundingClientRect(), outer = scroll.getBoundingClientRect(), deepest = Math.max(...rows.map(r => tree[r.leaf].depth), 1);
+      const width = cell.width, tall = body.getBoundingClientRect().height, y = i => { const r = body.rows[i].getBoundingClientRect(); return r.top - first.top + r.height / 2; };
+      drawing.setAttribute("viewBox", `0 0 ${width} ${tall}`);
+      Object.assign(drawing.style, { left: `${cell.left - outer.left + scroll.scrollLeft}px`, top: `${first.top - outer.top + scroll.scrollTop}px`, width: `${width}px`, height: `${tall}px` });
+      const x = depth => 5 + (depth / deepest) * (width - 12), along = new Set(sides().flatMap(k => pathTo(tree, ends[k])));
+      drawing.replaceChildren(...rows.flatMap(({ leaf, from, row }, i) => {
+        const line = d => s("path", { d, fill: "none", stroke: "var(--nw-muted)", "stroke-width": 1.5 }), last = tree[leaf].depth;
+        const reached = Math.max(from, ...pathTo(tree, leaf).filter(n => along.has(n)).map(n => tree[n].depth));
+        return [
+          line(row < 0 ? `M${x(0)} ${y(i)}H${x(last)}` : `M${x(from)} ${y(row)}V${y(i)}H${x(last)}`),
+          reached > from && s("path", { d: `M${x(from)} ${y(i)}H${x(reached)}`, fill: "none", stroke: "var(--nw-orange)", "stroke-width": 3 }),
+          s("circle", { cx: x(last), cy: y(i), r: ended(leaf) ? 4 : 3, fill: ended(leaf) ? "var(--nw-ink)" : "var(--nw-muted)" }),
+        ].filter(Boolean);
+      }));
+    }
+    const watch = new ResizeObserver(() => { made = ""; if (tree.length > 1) plan(); });
+    watch.observe(scroll);
+    cleanup(() => watch.disconnect());
+    return { element, update };
+  }
+
+  // Who looks at whom, for the text as it stands; drawn when asked for, and not while the model writes.
+  function attentionView() {
+    const options = (name, most) => select(frame, name, name, Array.from({ length: most }, (_, i) => [i + 1, String(i + 1)]));
+    const host = h("div"), told = h("p", { class: "nw-muted" });
+    const inside = h("div", {}, h("div", { class: "nw-row" }, options("layer", net.config.layers), options("head", net.config.heads)), told, host);
+    const element = h("div", { class: "nw-play-look" }, checkbox(frame, "look", "show where each token looks: attention"), inside);
+    let head = null, made = "", row = null;
+    function update() {
+      inside.hidden = !get("look");
+      if (inside.hidden || running || !ids.length) return;
+      const { read } = windowOf(ends[0]), key = [...read, get("layer"), get("head")].join();
+      if (key === made) return;
+      if (!caches[0].feed(read, performance.now() + SLICE)) { plan(); return; }
+      made = key;
+      const tokens = read.map(id => words.label(id)), T = tokens.length;
+      const weights = caches[0].attention(Math.min(get("layer"), net.config.layers) - 1, Math.min(get("head"), net.config.heads) - 1);
+      row = T - 1;
+      const says = () => {
+        const look = weights.subarray(row * T, (row + 1) * T), most = argmax(look);
+        told.textContent = `“${visible(tokens[row])}” (${row}) looks most at “${visible(tokens[most])}” (${most}), with weight ${shownShare(look[most])}. Click another row.`;
+      };
+      const shown = { tokens, weights, causal: true, arcs: T <= 64, label: `Attention weights of layer ${get("layer")}, head ${get("head")}, for ${count(T, "token")}`,
+        pick: place => { if (place?.row >= 0) { row = place.row; head.mark({ row }); says(); } } };
+      if (head) head.show(shown); else head = drawHead(host, { cleanup, ...shown });
+      head.mark({ row });
+      says();
+    }
+    return { element, update };
+  }
+
+  // What is seen
+
+  function paint() {
+    if (note && running) note = "";
+    views.forEach((v, k) => { v.element.hidden = !sides().includes(k); if (sides().includes(k)) v.update(); });
+    runButton.textContent = running ? "Stop" : "Run";
+    enable(ids.length > 0, stepButton, runButton);
+    enable(sides().some(k => ends[k] > 0), backButton, homeButton, againButton);
+    if (since && written > 20) speed.textContent = `${Math.round(written * sides().length / ((performance.now() - since) / 1000)).toLocaleString("en-US")} tokens a second`;
+    const text = [problem, note].filter(Boolean).join(" ");
+    if (said.textContent !== text) said.textContent = text;
+    treeView.update();
+    lookBox.update();
+  }
+
+  function readPrompt() {
+    if (prompt !== null) forests.set(prompt, { tree, ends });
+    prompt = get("prompt");
+    if (box.value !== prompt) box.value = prompt;
+    const pieces = prompt.trim() ? words.cut(prompt + get("after")) : [];
+    ids = pieces.filter(piece => piece.id !== null).map(piece => piece.id);
+    unknown = [...new Set(pieces.filter(piece => piece.id === null).map(piece => piece.text))];
+    const cut = windowStart(ids.length, context);
+    problem = !prompt.trim() ? "The prompt is empty: type something that the model can go on from."
+      : !ids.length ? `The model knows nothing of this prompt: ${quoted(unknown)} ${unknown.length === 1 ? "is" : "are"} not among its ${count(V, "token")}. Type something else.`
+      : [unknown.length > 0 && `Left out, since ${unknown.length === 1 ? "it is" : "they are"} not among the model's ${count(V, "token")}: ${quoted(unknown)}.`,
+        cut > 0 && `The prompt has ${count(ids.length, "token")}; the model reads at most ${context}, so it reads the last ${ids.length - cut}.`].filter(Boolean).join(" ");
+    const from = Math.max(0, pieces.length - CHIPS);
+    chips.replaceChildren(from > 0 ? h("span", { class: "nw-muted" }, `… ${from.toLocaleString("en-US")} before`) : "", ...pieces.slice(from).map(piece =>
+      h("span", { class: piece.id === null ? "nw-token nw-play-unknown" : "nw-token" }, visible(piece.text))));
+    counted.textContent = ids.length ? `${count(ids.length, "token")}; the model reads up to ${context}` : "";
+    examples.forEach((one, i) => one.setAttribute("aria-pressed", String(get("examples")[i] === prompt)));
+  }
+
+  on([...SETTING, ...SETTING.map(name => `${name}_b`), "seed", "prompt", "after", "branches", "node", "node_b", "compare", "look", "layer", "head"].join(" "), () => {
+    let place = !running && !chase; // nodes come from Python or an address, unless this figure is about to set them
+    if (get("prompt") !== prompt) {
+      const first = prompt === null;
+      if (running) stop();
+      readPrompt();
+      note = "";
+      hover = locked = null;
+      if (!first && get("branches") === given) { // another prompt has another tree: its own from before, or none
+        ({ tree, ends } = forests.get(prompt) ?? { tree: treeOf([]), ends: [0, 0] });
+        save();
+        place = false;
+      }
+    }
+    if (get("branches") !== given) { // from Python, or from an address
+      const branches = get("branches");
+      tree = treeOf(sound(branches, V) ? branches : []);
+      given = branches;
+      hover = locked = null;
+      place = true;
+    }
+    if (place) ends = which.map(w => (get(`node${w}`) < tree.length ? get(`node${w}`) : 0));
+    if (compared === false && get("compare") && !running) { // B begins at the prompt and writes as much as A has
+      ends = [ends[0], 0];
+      chase = tree[ends[0]].depth;
+    }
+    compared = get("compare");
+    sets[1].hidden = !compared;
+    root.classList.toggle("nw-play-two", get("compare"));
+    if (waiting) cancelAnimationFrame(waiting);
+    work();
+  });
+});
+
+// What a top-k slider stops at: each number up to 20, then steps of some 5 %, and the whole vocabulary.
+export function stopsOf(V) {
+  const ks = [];
+  for (let k = 1; k < V; k = Math.max(k + 1, Math.round(k * 1.05))) ks.push(k);
+  return [...ks, V];
+}
+const nearest = (stops, k) => stops.reduce((best, stop, i) => (Math.abs(stop - k) < Math.abs(stops[best] - k) ? i : best), 0);
