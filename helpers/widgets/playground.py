@@ -31,7 +31,7 @@ PARTS = ("norm1.weight", "norm1.bias", "norm2.weight", "norm2.bias", "attention.
 def packed(model, precision: str) -> dict:
     """A GPT's weights for `model.js`, as base64, with their checksum.
 
-    precision: "float32", "float16", or "int8": whole numbers from −127 to 127, and a float16 scale for every 16 of them.
+    precision: "float32", "float16", or "int8": whole numbers from −127 to 127, and a float16 scale for each 16.
     Vectors, such as biases, stay float32. Raises ValueError where a number does not fit.
     """
     parts, tensors = [], []
@@ -137,7 +137,9 @@ class Playground(Widget):
         values |= first | {f"{name}_b": value for name, value in (first | (second or {})).items()}
         super().__init__(prompt=prompt, compare=values.pop("compare", second is not None), **values)
         most = {"low": 1, "high": V, "whole": True}
-        limits = {name: {"low": 1, "high": getattr(model.config, f"{name}s"), "whole": True} for name in ("layer", "head")}
+        limits = {
+            name: {"low": 1, "high": getattr(model.config, f"{name}s"), "whole": True} for name in ("layer", "head")
+        }
         self.set_trait("bounds", self.bounds | {"top_k": most, "top_k_b": most} | limits)
         if steps:
             for which in ("", "_b") if self.compare else ("",):
@@ -201,7 +203,7 @@ class Playground(Widget):
     def _in_the_tree(self, proposal):
         if proposal["value"] > len(self.branches):
             raise traitlets.TraitError(
-                f"{proposal['trait'].name} = {proposal['value']} came; the tree has the nodes 0 to {len(self.branches)}."
+                f"{proposal['trait'].name} = {proposal['value']} came; the tree has nodes 0 to {len(self.branches)}."
             )
         return proposal["value"]
 
