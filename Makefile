@@ -13,11 +13,12 @@ STALE := $(shell test ! -e .venv || { test -x $(PY) && test "`cat .venv/made-in`
 # Jupyter refuses to run as root unless told to.
 ROOT = $(shell test "`id -u`" = 0 && echo --allow-root)
 
-.PHONY: help lab book test test-reference models bench strip constraints clean stale
+.PHONY: help lab book pdf test test-reference models bench strip constraints clean stale
 
 help:
 	@echo "make lab             open the notebooks in JupyterLab"
 	@echo "make book            build the site into _build/html"
+	@echo "make pdf             print the site into _build/the-next-word.pdf"
 	@echo "make test            run the tests"
 	@echo "make test-reference  compare the engine with PyTorch"
 	@echo "make models          train the checkpoints in helpers/shipped again"
@@ -32,6 +33,10 @@ lab: .venv/reader.done
 book: .venv/reader.done
 	$(BIN)/jupyter-book build . -W --keep-going $(ARGS)
 	@echo "The book is in $(CURDIR)/_build/html/index.html"
+
+pdf: book .venv/dev.done
+	@$(PY) -m tests.browser.chromium
+	$(PY) -m tests.browser.pdf
 
 test: .venv/dev.done
 	@$(PY) -m tests.browser.chromium

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import re
 import subprocess
 import sys
@@ -15,7 +16,9 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from playwright.sync_api import sync_playwright
+from traitlets.config import Config
 
+from helpers import data
 from tests.browser import chromium
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,6 +49,32 @@ def test_a_notebook_with_an_output_is_found():
     assert len(saved_results({"cells": [cell]})) == 2
 
 
+def parts_missing(notebook: dict) -> list[str]:
+    """What the first cells of a chapter must hold, and these do not."""
+    cells = notebook["cells"][:6]
+    text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    wanted = {
+        "a title with its number": re.search(r"\A# \d+\. \S", text),
+        "a question": "?" in text,
+        "**You will be able to**, with a list": re.search(r"^\*\*You will be able to\*\*\n\n- ", text, re.M),
+        "**You need** …": re.search(r"^\*\*You need\*\* \S", text, re.M),
+        "plots.you_are_here(…)": "plots.you_are_here(" in code,
+    }
+    return [part for part, there in wanted.items() if not there]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_chapter_says_where_we_are(path):
+    assert not parts_missing(json.loads(path.read_text(encoding="utf-8")))
+
+
+def test_a_chapter_without_its_parts_is_found():
+    assert (
+        len(parts_missing({"cells": [{"cell_type": "markdown", "source": ["# Cats\n", "You need **a cat**."]}]})) == 5
+    )
+
+
 # The arrows of the package: who may import whom
 
 CHAIN = ["tensor", "functional", "layers", "attention"]
@@ -56,8 +85,8 @@ MAY_IMPORT = {
     "training": {"tensor", "functional"},
     "checkpoints": {"tensor", "functional", "layers"},
     "models": {"gpt", "checkpoints", "tokenizers"},
-    **{name: set() for name in ("tokenizers", "data", "sampling", "plots", "checks")},
-    "poems": set(),
+    **{name: set() for name in ("tokenizers", "data", "sampling", "plots", "poems")},
+    "checks": {"checks"},
     "widgets": {"widgets", "sampling", "plots"},
 }
 ANYTHING = {"__init__", "make_models"}  # the package's front door, and the script that makes the checkpoints
@@ -153,7 +182,9 @@ def test_a_request_to_another_host_is_found(text):
     assert ELSEWHERE.search(text)
 
 
-@pytest.mark.parametrize("text", ['<a href="https://example.org">', 'xmlns="http://www.w3.org/2000/svg"', "[a](https://b.c)"])
+@pytest.mark.parametrize(
+    "text", ['<a href="https://example.org">', 'xmlns="http://www.w3.org/2000/svg"', "[a](https://b.c)"]
+)
 def test_a_link_is_not_a_request(text):
     assert not ELSEWHERE.search(text)
 
@@ -211,6 +242,98 @@ def test_links_in_the_documents_lead_to_files():
     for path in ROOT.glob("*.md"):
         for target in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", path.read_text(encoding="utf-8")):
             assert (ROOT / target).exists(), f"{path.name} links {target}"
+
+
+# Publishing
+
+ACTIONS = {"checkout": "v4", "setup-python": "v5", "upload-artifact": "v4", "download-artifact": "v4"}
+
+
+def yaml_files() -> list[Path]:
+    return [path for path in shipped() if path.suffix in {".yml", ".cff"}]
+
+
+def steps(workflow: str) -> list[dict]:
+    """The steps of all jobs of a workflow."""
+    jobs = yaml.safe_load(read(f".github/workflows/{workflow}.yml"))["jobs"].values()
+    return [step for job in jobs for step in job["steps"]]
+
+
+def test_every_yaml_file_can_be_read():
+    names = {path.name for path in yaml_files()}
+    assert names >= {"_config.yml", "_toc.yml", "CITATION.cff", "test.yml", "publish.yml", "mistake.yml", "config.yml"}
+    for path in yaml_files():
+        assert isinstance(yaml.safe_load(path.read_text(encoding="utf-8")), dict), path
+
+
+def test_workflows_run_the_commands_of_make():
+    targets = set(re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE))
+    made = {}
+    for path in (ROOT / ".github" / "workflows").glob("*.yml"):
+        workflow = yaml.safe_load(path.read_text(encoding="utf-8"))
+        assert workflow["permissions"] == {"contents": "read"}, path.name
+        assert all(job["timeout-minutes"] <= 60 for job in workflow["jobs"].values()), path.name
+        said = [step["run"] for step in steps(path.stem) if "run" in step]
+        made[path.stem] = {target for run in said for target in re.findall(r"^make ([a-z-]+)$", run, re.M)}
+        for used in (step["uses"] for step in steps(path.stem) if "uses" in step):
+            name, major = re.fullmatch(r"actions/([a-z-]+)@(v\d+)", used).groups()
+            assert ACTIONS[name] == major, used
+    assert made == {"test": {"test"}, "publish": {"book"}} and {"test", "book"} <= targets
+
+
+def test_every_supported_python_is_tested():
+    matrix = yaml.safe_load(read(".github/workflows/test.yml"))["jobs"]["test"]["strategy"]["matrix"]["python-version"]
+    assert matrix == ["3.11", "3.12", "3.13"] and "Python 3.11, 3.12, and 3.13" in read("CONTRIBUTING.md")
+    assert read(".binder/runtime.txt").strip().removeprefix("python-") in matrix
+
+
+def test_only_a_tag_publishes():
+    workflow = yaml.safe_load(read(".github/workflows/publish.yml"))
+    assert workflow[True] == {"push": {"tags": ["v*"]}}  # YAML reads the key `on` as true
+    assert workflow["jobs"]["deploy"]["permissions"] == {"contents": "write"}
+    assert "permissions" not in workflow["jobs"]["build"]
+
+
+def test_the_issue_form_asks_where_and_what():
+    for path in (ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"):
+        if path.name != "config.yml":
+            form = yaml.safe_load(path.read_text(encoding="utf-8"))
+            assert {"name", "description", "body"} <= form.keys()
+            ids = [part["id"] for part in form["body"]]
+            assert len(set(ids)) == len(ids) and all(part["attributes"]["label"] for part in form["body"])
+    form = yaml.safe_load(read(".github/ISSUE_TEMPLATE/mistake.yml"))
+    assert [part["id"] for part in form["body"]] == ["where", "home", "expected", "seen", "versions"]
+    asked = next(part for part in form["body"] if part["id"] == "versions")["attributes"]["description"]
+    code = re.search(r'python -c "(.+?)"`', asked)[1]
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert re.match(r"book \d+\.\d+\.\d+ Python 3\.", done.stdout), done.stderr
+
+
+def test_binder_installs_what_a_reader_gets():
+    lines = [line for line in read(".binder/requirements.txt").splitlines() if not line.startswith("#")]
+    assert lines == ["-r ../requirements.txt", "-c ../constraints.txt"]
+
+
+def test_the_hub_gives_each_student_a_copy_and_keeps_what_is_there(tmp_path, monkeypatch):
+    config, home, tree = Config(), tmp_path / "home", tmp_path / "the book"
+    (tree / "notebooks").mkdir(parents=True)
+    (tree / "book").mkdir()
+    (tree / "notebooks" / "01.ipynb").write_text("as it came")
+    exec(read("book/jupyterhub_config.py"), {"get_config": lambda: config, "__file__": tree / "book" / "config.py"})
+    home.mkdir()
+    for text in ("as it came", "changed"):
+        done = subprocess.run(
+            [*config.Spawner.cmd[:-1], "echo", "--port=1"],
+            env={**os.environ, "HOME": str(home)},
+            capture_output=True,
+            text=True,
+        )
+        mine = home / "the-next-word" / "notebooks" / "01.ipynb"
+        assert done.stdout == "--port=1\n" and mine.read_text() == text, done.stderr
+        mine.write_text("changed")
+    assert config.Spawner.environment["NEXT_WORD_CACHE"] in read("book/class.md")
+    monkeypatch.setenv("NEXT_WORD_CACHE", str(tmp_path / "cache"))
+    assert data.cache_folder() == tmp_path / "cache"
 
 
 def test_one_version_everywhere():

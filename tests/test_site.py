@@ -1,20 +1,27 @@
 """The site: opened page by page in a browser, from disk and over http, with every other host out of reach."""
 
 import gzip
+import importlib.util
+import os
 import re
 import shutil
+from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import unquote, urlsplit
 
 import nbformat
 import pytest
 import yaml
 from bs4 import BeautifulSoup
+from IPython.core.inputtransformer2 import TransformerManager
 
-from book._ext import bibliography
+from book._ext import bibliography, launch_links, next_word, outline
 from helpers import widgets
 from tests.browser import site_checks
 from tests.conftest import ROOT, build
+from tests.widgets import examples, harness
+from tests.widgets.probe import Probe
 
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
 CHAPTERS = [chapter["file"] for part in TOC["parts"] for chapter in part["chapters"]]
@@ -98,9 +105,10 @@ def test_menu_on_a_phone(home, browser):
 
 @pytest.fixture(scope="module")
 def soups(site) -> dict[str, BeautifulSoup]:
-    """The chapters' pages as they lie on the disk."""
+    """The cover and the chapters as they lie on the disk."""
     return {
-        name: BeautifulSoup((site / f"{name}.html").read_text(encoding="utf-8"), "html.parser") for name in CHAPTERS
+        name: BeautifulSoup((site / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
+        for name in (TOC["root"], *CHAPTERS)
     }
 
 
@@ -109,24 +117,59 @@ def test_every_widget_has_its_place(soups):
     assert there >= {name for name in widgets.__all__ if name[0].isupper()}
 
 
-@pytest.mark.parametrize("page_name", CHAPTERS)
+@pytest.mark.parametrize("page_name", [TOC["root"], *CHAPTERS])
 def test_widgets_are_light(page_name, soups):
-    """All that the widgets of a page add to it, gzipped as a server sends it, and no second copy of their state."""
+    """All that the widgets of a page add to it, gzipped as a server sends it, and no second copy of their state.
+
+    A model is a thing of its own: its weights may be three times as heavy, and come once a page.
+    """
     figures = "".join(str(figure) for figure in soups[page_name].select("figure.nw-widget"))
-    assert len(gzip.compress(figures.encode())) <= 350_000
+    weights = re.findall(r'"precision":"\w+","tensors":.*?"data":"([^"]*)"', figures)
+    assert len(weights) <= 1 and len(gzip.compress("".join(weights).encode())) <= 1_000_000
+    assert len(gzip.compress(figures.replace(*weights, "").encode() if weights else figures.encode())) <= 350_000
     assert "vnd.jupyter.widget" not in str(soups[page_name])
 
 
-@pytest.mark.parametrize("page_name", CHAPTERS)
+def test_the_models_are_where_they_should_be(soups):
+    there = {name for name, soup in soups.items() if soup.select('figure[data-widget="Playground"]')}
+    assert there == {TOC["root"], "notebooks/07_sampling", "notebooks/08_writing"}
+
+
+def test_what_figures_share_is_written_once(browser):
+    """A page's figures of one kind, far apart: each is alive, each later one is light."""
+    far = "".join(f"<!-- {os.urandom(20_000).hex()} -->" for _ in range(2))  # farther than gzip remembers
+    questions, probe = [examples.predict(cover=False).figure() for _ in range(5)], Probe(x=1.5).figure()
+    page_of = [lambda figures: next_word.write_once(far.join(figures)), lambda figures: far.join(figures)]
+    once, twice = (make([*questions, probe]) for make in page_of)
+    assert once.count('"module":') == 2 < twice.count('"module":') and once.count("<style>") == 2
+    assert next_word.write_once(probe) == probe and next_word.write_once(once) == once
+    alone, all_of_them = (len(gzip.compress(page.encode())) for page in (page_of[0]([questions[0], probe]), once))
+    assert (all_of_them - alone) / 4 - len(gzip.compress(far.encode())) < 3_500
+    with harness.mounted(browser, *once.split(far)) as (page, complaints):
+        assert page.locator(".square").inner_text() == "2.25" and not complaints, complaints
+
+
+@pytest.mark.parametrize("page_name", [TOC["root"], *CHAPTERS])
 def test_without_scripts_the_stills_stand(page_name, soups, site, browser):
     count = len(soups[page_name].select("figure.nw-widget"))
     with site_checks.watched(browser, site.as_uri(), java_script_enabled=False) as (page, complaints):
         page.goto(f"{site.as_uri()}/{page_name}.html")
-        stills = page.locator("figure.nw-widget > .nw-still > svg:visible")
+        stills = page.locator("figure.nw-widget > .nw-still > :is(svg, .nw-ask):visible")
         assert stills.count() == count
-        for i in range(count):
-            assert len(stills.nth(i).get_attribute("aria-label").split()) > 5
+        for i in range(count):  # a picture says what it shows; a text is what it says
+            words = stills.nth(i).get_attribute("aria-label") or stills.nth(i).inner_text()
+            assert len(words.split()) > 5
         assert not complaints, complaints
+
+
+@pytest.mark.parametrize("page_name", [name for name in CHAPTERS if name.startswith("notebooks/")])
+def test_a_chapter_shows_its_times_its_place_and_the_way_on(page_name, soups):
+    soup = soups[page_name]
+    times = soup.select_one("h1 + p.nw-times").text
+    assert re.fullmatch(r"Reading: about \d+ minutes? \([\d,]+ words\)\. Running: \d+ s on the machine .*", times)
+    assert soup.select("article .nw-strip li[aria-current=true]")
+    ways = soup.select("article .nw-way > a")
+    assert [a["rel"] for a in ways] == [["prev"], ["next"]] and all(a.span.text.endswith(".") for a in ways)
 
 
 # Links
@@ -220,6 +263,7 @@ def tiny_book(tree: Path, *cells: str, text: str = "Text.") -> Path:
     shutil.copy2(ROOT / "_config.yml", tree)
     shutil.copytree(ROOT / "book" / "_ext", tree / "book" / "_ext")
     shutil.copytree(ROOT / "book" / "static", tree / "book" / "static")
+    shutil.copy2(ROOT / "book" / "outline.toml", tree / "book")
     (tree / "helpers").mkdir()
     (tree / "helpers" / "one.py").write_text("ONE = 1\n")
     (tree / "_toc.yml").write_text("format: jb-book\nroot: tiny\n")
@@ -265,6 +309,128 @@ def test_times_are_counted_and_measured(tmp_path):
     assert seconds[0] == seconds[1] >= 3, said
     assert said[0].startswith("Reading: about 3 minutes (600 words). ")
     assert said[1].startswith("Reading: about 6 minutes (1,200 words). ")
+
+
+def test_a_page_ends_with_what_comes_before_and_after_and_why(tmp_path):
+    tree = tiny_book(tmp_path)
+    (tree / "_toc.yml").write_text("format: jb-book\nroot: tiny\nchapters: [{file: second}, {file: third}]\n")
+    (tree / "second.md").write_text("# 2. *Second*\n\nText.")
+    (tree / "third.md").write_text("# 3. Third\n\nText.")
+    known = '[pages.tiny]\nadds = "a <bit>"\n[pages.third]\nwhy = "You & I want it."'
+    (tree / "book" / "outline.toml").write_text(known)
+    done = build(tree)
+    assert not done.returncode, done.stdout
+    pages = {
+        name: BeautifulSoup((tree / "_build" / "html" / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
+        for name in ("tiny", "second", "third")
+    }
+    links = [(a["href"], a["rel"], a.get_text("|")) for a in pages["second"].select("article > .nw-way > a")]
+    assert links == [
+        ("tiny.html", ["prev"], "Previous|Tiny|It adds a <bit>."),
+        ("third.html", ["next"], "Next|3. Third|You & I want it."),
+    ]
+    assert not pages["second"].select(".prev-next-footer")
+    assert not pages["tiny"].select(".nw-way") and not pages["third"].select(".nw-way")  # nothing is known of `second`
+    assert pages["tiny"].select_one(".prev-next-footer a.right-next")["href"] == "second.html"
+
+
+def test_without_an_address_nothing_leads_elsewhere(tmp_path):
+    tree = tiny_book(tmp_path, "1 + 1")
+    assert 'url: ""' in (tree / "_config.yml").read_text(encoding="utf-8")
+    done = build(tree)
+    assert not done.returncode, done.stdout
+    html = (tree / "_build" / "html" / "tiny.html").read_text(encoding="utf-8")
+    assert not re.search("binder|colab|fa-rocket", html, re.I)
+    assert (tree / "_build" / "html" / "_sources" / "tiny.ipynb").read_bytes() == (tree / "tiny.ipynb").read_bytes()
+
+
+def with_address(tree: Path, address: str) -> Path:
+    """`tree` with the repository's address in its configuration."""
+    config = (tree / "_config.yml").read_text(encoding="utf-8")
+    (tree / "_config.yml").write_text(config.replace('url: ""', f"url: {address}"), encoding="utf-8")
+    return tree
+
+
+def test_with_an_address_a_chapter_opens_in_binder_and_colab(tmp_path, browser):
+    tree = with_address(tiny_book(tmp_path, "1 + 1"), "https://github.com/someone/the-next-word")
+    for _ in range(2):  # the second build finds the copies as the first has left them
+        done = build(tree)
+        assert not done.returncode, done.stdout
+    tag, home = f"v{version('the-next-word')}", tree / "_build" / "html"
+    soup = BeautifulSoup((home / "tiny.html").read_text(encoding="utf-8"), "html.parser")
+    assert [a["href"] for a in soup.select(".dropdown-launch-buttons a")] == [
+        f"https://mybinder.org/v2/gh/someone/the-next-word/{tag}?urlpath=lab/tree/tiny.ipynb",
+        "https://colab.research.google.com/github/someone/the-next-word/blob/gh-pages/_sources/tiny.ipynb",
+    ]
+    with site_checks.watched(browser, home.as_uri()) as (page, complaints):  # links, and no requests
+        page.goto(f"{home.as_uri()}/tiny.html")
+        page.locator(".dropdown-launch-buttons > button").click()
+        page.locator(".dropdown-launch-buttons a:visible", has_text="Colab").hover()
+        assert not complaints, complaints
+    cells = nbformat.read(home / "_sources" / "tiny.ipynb", as_version=4).cells
+    assert [cell.source for cell in cells[::2]] == ["# Tiny\n\nText.", "1 + 1"] and len(cells) == 3
+    assert f'"the-next-word @ git+https://github.com/someone/the-next-word@{tag}"' in cells[1].source
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_first_cell_of_a_copy_installs_only_what_is_missing(there, monkeypatch):
+    source = TransformerManager().transform_cell(launch_links.FIRST_CELL.format(address="https://a/b/c", tag="v1"))
+    ran = []
+    shell = SimpleNamespace(run_line_magic=lambda *given: ran.append(given))
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: there or None)
+    exec(source, {"get_ipython": lambda: shell})
+    assert ran == ([] if there else [("pip", 'install --quiet "the-next-word @ git+https://a/b/c@v1"')])
+
+
+@pytest.mark.parametrize("address", ["https://example.org/me/book", "github.com/me/book", "https://github.com/a"])
+def test_an_address_that_nobody_could_open_gets_a_sentence(address, tmp_path):
+    config = tmp_path / "_config.yml"
+    config.write_text(f"repository: {{url: '{address}'}}")
+    with pytest.raises(ValueError, match="need one on GitHub, such as"):
+        launch_links.repository(config)
+
+
+# Map and index of widgets
+
+
+def test_map_and_index_of_widgets_are_up_to_date():
+    questions = outline.table()["widgets"]
+    missing = [name for name in outline.names() if name not in questions]
+    assert not missing, f"say in book/outline.toml which question {missing} answer"
+    for path, text in outline.files().items():
+        assert path.read_text(encoding="utf-8") == text, f"{path.name} is old: python book/_ext/outline.py"
+
+
+def test_index_of_widgets_names_every_place():
+    text = (ROOT / "book" / "widgets.md").read_text(encoding="utf-8")
+    entries = dict(zip(re.findall(r"^## (\w+)$", text, re.M), re.split(r"^## \w+$", text, flags=re.M)[1:], strict=True))
+    assert entries.keys() == {name for name in widgets.__all__ if name[0].isupper()}
+    for name, entry in entries.items():
+        linked = set(re.findall(r"notebooks/(\w+)\.ipynb", entry))
+        making = {path.stem for path in (ROOT / "notebooks").glob("*.ipynb") if f"{name}(" in code_of(path)}
+        assert linked == making, name
+
+
+def code_of(path: Path) -> str:
+    """The code of a notebook."""
+    return "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code")
+
+
+def test_map_knows_every_chapter_and_what_it_uses():
+    found = outline.chapters()
+    assert [c.page for c in found] == [name for name in CHAPTERS if name.startswith("notebooks/")]
+    assert all(set(c.uses) <= set(range(1, c.number)) for c in found) and not found[0].uses
+    assert {c.number: c.uses for c in found}[8] == (4, 6, 7) and found[10].uses == tuple(range(1, 11))
+    drawn = (ROOT / "book" / "static" / "map.svg").read_text(encoding="utf-8")
+    assert all(c.adds in drawn and len(c.adds) <= 34 for c in found)  # longer ones would run into the lines
+    assert drawn.count('r="5" fill="#') == sum(len(c.uses) for c in found) + len(found) - 1  # dots, and rings
+
+
+def test_every_page_says_why_it_is_next():
+    pages = outline.table()["pages"]
+    assert list(pages) == CHAPTERS
+    for page, about in pages.items():
+        assert about["why"].endswith(".") and len(about["why"]) < 120, page
 
 
 # Glossary and bibliography

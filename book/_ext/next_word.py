@@ -6,7 +6,10 @@
 - Anchors: `<a id="name"></a>` in Markdown can be linked to, and a link to a missing one is a warning.
 - Search: asks for no other page where it cannot, which is when the book is opened from disk.
 - Times: below a chapter's title stands how long it takes to read, counted, and to run, measured.
-- Widgets: their state is in their figures already; MyST-NB's second copy of it is dropped.
+- Way: a page ends with what comes before and after it, and why, from book/outline.toml.
+- Widgets: their state is in their figures already; MyST-NB's second copy of it is dropped. Each figure holds all it
+  needs; where several of a kind stand on a page, their style and their module are written once.
+- Paper: code is printed in its light colors, also from a dark page.
 - Weight: the theme's icons come from its font (0.2 MB), not from the script that draws the same ones (1.5 MB).
 """
 
@@ -14,6 +17,8 @@ import hashlib
 import importlib.util
 import re
 import shutil
+import tomllib
+from html import escape
 from pathlib import Path
 
 import nbformat
@@ -66,6 +71,22 @@ def drop_widget_state(app, doctree):
     NbMetadataCollector.get_js_files(app.env, app.env.docname).pop("ipywidgets_state", None)
 
 
+def write_once(body: str) -> str:
+    """A page without second copies of a figure's style, and of the module that figures of one kind share."""
+    seen = set()
+
+    def first(found):
+        return found[0] if found[0] not in seen and not seen.add(found[0]) else ""
+
+    body = re.sub(r"<style>[^<]*\.nw-figure[^<]*</style>", first, body)
+    return re.sub(r'(?<=<script type="application/json">\{)"module":"(?:[^"\\]|\\.)*",', first, body)
+
+
+def shorten(app, pagename, templatename, context, doctree):
+    if "body" in context:
+        context["body"] = write_once(context["body"])
+
+
 def search_without_fetch(app, pagename, templatename, context, doctree):
     if pagename == "search":
         app.add_js_file(
@@ -93,6 +114,24 @@ def say_times(app, pagename, templatename, context, doctree):
     context["body"] = context["body"].replace("</h1>", f'</h1>\n<p class="nw-times">{times}</p>', 1)
 
 
+def say_why(app, pagename, templatename, context, doctree):
+    pages = tomllib.loads((Path(app.srcdir) / "book" / "outline.toml").read_text(encoding="utf-8"))["pages"]
+    before, after = (app.env.collect_relations().get(pagename) or [None] * 3)[1:]
+    if doctree is None or not pages.keys() & {before, after}:
+        return
+    cards = ""
+    for name, way, title in ((before, "prev", "Previous"), (after, "next", "Next")):
+        if neighbor := context[way]:
+            about = pages.get(name, {})
+            why = f"It adds {about['adds']}." if way == "prev" and "adds" in about else about.get("why", "")
+            cards += (
+                f'<a class="nw-{way}" rel="{way}" href="{escape(neighbor["link"])}"><small>{title}</small>'
+                f"<strong>{neighbor['title']}</strong><span>{escape(why)}</span></a>"
+            )
+    context["body"] += f'\n<nav class="nw-way" aria-label="Previous and next">{cards}</nav>'
+    context["theme_show_prev_next"] = False  # the theme's own links have the titles alone
+
+
 def copy_mathjax(app):
     target = Path(app.outdir) / "_static" / "mathjax"
     for name in MATHJAX_FILES:
@@ -110,6 +149,17 @@ def drop_icon_script(app):
     (scripts / "fontawesome.js.map").unlink(missing_ok=True)
 
 
+def print_light_code(app, exception):
+    """Pygments writes one set of rules for light pages and one for dark ones: paper gets the light set, always."""
+    if exception or app.builder.format != "html":
+        return
+    path = Path(app.outdir) / "_static" / "pygments.css"
+    rules = path.read_text(encoding="utf-8").splitlines()
+    light, dark = ([rule for rule in rules if f'data-theme="{mode}"' in rule] for mode in ("light", "dark"))
+    paper = [rule.replace('[data-theme="light"]', "[data-theme]") for rule in light]
+    path.write_text("\n".join([*light, "@media screen {", *dark, "}", "@media print {", *paper, "}"]), encoding="utf-8")
+
+
 def finish(app, exception):
     if exception is None and app.builder.format == "html":
         copy_mathjax(app)
@@ -124,5 +174,8 @@ def setup(app):
     app.connect("doctree-read", drop_widget_state)
     app.connect("html-page-context", search_without_fetch)
     app.connect("html-page-context", say_times)
+    app.connect("html-page-context", say_why)
+    app.connect("html-page-context", shorten)
     app.connect("build-finished", finish)
+    app.connect("build-finished", print_light_code, priority=900)  # after the theme has written the file
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -12,6 +12,7 @@ import base64
 import html
 import inspect
 import json
+import os
 import re
 import warnings
 from functools import cache
@@ -27,6 +28,20 @@ HERE = Path(__file__).parent
 IMPORT = re.compile(r"^import \{[^}]*\} from \"\./([\w-]+\.js)\";\n", re.M)
 HTML = "text/html"
 VIEW = "application/vnd.jupyter.widget-view+json"
+PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
+<style>body{margin:0 auto;padding:8px;max-width:760px;font-family:system-ui,sans-serif}h1{font-size:1.4em}
+html[data-theme="dark"] body{background:#14181e;color:#dfe2e6}@media print{body{background:none;color:#000}}</style>
+<script>
+const night = matchMedia("(prefers-color-scheme: dark)");
+const follow = () => { document.documentElement.dataset.theme = night.matches ? "dark" : "light"; };
+night.addEventListener("change", follow);
+follow();
+</script>
+<main><h1>{title}</h1>{figure}</main>
+</html>
+"""
 
 
 class Number(traitlets.Float):
@@ -88,7 +103,7 @@ class Widget(anywidget.AnyWidget):
         self.set_trait("bounds", {name: found for name in self.settings if (found := _bounds(self.traits()[name]))})
 
     def still(self):
-        """The picture for paper, for GitHub, and for pages without JavaScript: Matplotlib `Axes`, drawn by `plots`."""
+        """What paper, GitHub, and pages without JavaScript show: Matplotlib `Axes`, drawn by `plots`, or HTML."""
         raise NotImplementedError(f"{type(self).__name__} has no still picture; define the method still().")
 
     def alt(self) -> str:
@@ -114,13 +129,27 @@ class Widget(anywidget.AnyWidget):
         caption = f"<figcaption>{html.escape(self.caption)}</figcaption>" if self.caption else ""
         with warnings.catch_warnings():  # a box stands for a letter that the font lacks; the live figure has it
             warnings.filterwarnings("ignore", "Glyph .* missing")
-            still = plots.svg(self.still(), alt=self.alt())
+            still = self.still()
+            still = still if isinstance(still, str) else plots.svg(still, alt=self.alt())
         return (
             f'<figure class="nw-figure nw-widget" data-widget="{type(self).__name__}">'
             f"<style>{plots.STYLE}{self._css}</style>"
             f'<div class="nw-still">{still}{caption}</div>'
             f'<script type="application/json">{data}</script><script>{host_text()}</script></figure>'
         )
+
+    def save(self, path: str | os.PathLike, *, heading: str = "") -> Path:
+        """Write one HTML file that holds the widget and all it needs: alive wherever it is opened, offline too.
+
+        heading: stands above it; without one, the widget's title. Raises ValueError where no file can be at `path`.
+        """
+        path, heading = Path(path), heading or self.title or type(self).__name__
+        if path.is_dir() or not path.parent.is_dir():
+            what = "is a folder" if path.is_dir() else f"is in a folder that does not exist, {path.parent}"
+            raise ValueError(f"The page {path} {what}; give the name of a file, such as my_model.html.")
+        page = PAGE.replace("{title}", html.escape(heading)).replace("{figure}", self.figure())
+        path.write_text(page, encoding="utf-8")
+        return path
 
     def _repr_mimebundle_(self, **options):
         data, metadata = super()._repr_mimebundle_(**options)

@@ -4,7 +4,10 @@
 (() => {
   const LONGEST = 4000; // characters of a setting that a link carries
   const figure = document.currentScript.closest("figure");
-  const parts = JSON.parse(figure.querySelector('script[type="application/json"]').textContent);
+  const partsOf = figure => JSON.parse(figure.querySelector('script[type="application/json"]').textContent);
+  const parts = partsOf(figure);
+  // The site writes a module once a page: the first figure of its kind has it for all.
+  parts.module ??= partsOf(document.querySelector(`figure[data-widget="${figure.dataset.widget}"]`)).module;
   const number = () => [...document.querySelectorAll("figure.nw-widget")].indexOf(figure) + 1;
   const state = { ...parts.state }, listeners = [];
   const model = {

@@ -79,43 +79,48 @@ export function gpt({ config, weights }) {
     head: { W: tokens, b: null, m: config.channels, n: config.vocab_size } };
 }
 
-// out (rows, n) = x (rows, m) · Wᵀ + b. Four rows, or four parts of a sum, go side by side: a processor does them at once.
+// out (rows, n) = x (rows, m) · Wᵀ + b. Four rows and two outputs at a time, or one row and four outputs: each number
+// that is read serves several sums, and a processor works on those side by side.
 function apply({ W, b, m, n }, x, out, rows) {
-  const even = m - (m % 4);
   let r = 0;
   for (; r + 4 <= rows; r += 4) {
     const x0 = r * m, x1 = x0 + m, x2 = x1 + m, x3 = x2 + m;
-    for (let o = 0; o < n; o++) {
-      const w = o * m;
-      let s0 = b ? b[o] : 0, s1 = s0, s2 = s0, s3 = s0;
+    let o = 0;
+    for (; o + 2 <= n; o += 2) {
+      const w = o * m, u = w + m;
+      let a0 = 0, a1 = 0, a2 = 0, a3 = 0, b0 = 0, b1 = 0, b2 = 0, b3 = 0;
       for (let i = 0; i < m; i++) {
-        const v = W[w + i];
-        s0 += v * x[x0 + i];
-        s1 += v * x[x1 + i];
-        s2 += v * x[x2 + i];
-        s3 += v * x[x3 + i];
+        const v = W[w + i], y = W[u + i], p = x[x0 + i], q = x[x1 + i], s = x[x2 + i], t = x[x3 + i];
+        a0 += v * p; a1 += v * q; a2 += v * s; a3 += v * t;
+        b0 += y * p; b1 += y * q; b2 += y * s; b3 += y * t;
       }
-      out[r * n + o] = s0;
-      out[(r + 1) * n + o] = s1;
-      out[(r + 2) * n + o] = s2;
-      out[(r + 3) * n + o] = s3;
+      const to = r * n + o, c = b ? b[o] : 0, d = b ? b[o + 1] : 0;
+      out[to] = a0 + c; out[to + n] = a1 + c; out[to + 2 * n] = a2 + c; out[to + 3 * n] = a3 + c;
+      out[to + 1] = b0 + d; out[to + n + 1] = b1 + d; out[to + 2 * n + 1] = b2 + d; out[to + 3 * n + 1] = b3 + d;
     }
+    for (; o < n; o++) for (let k = r; k < r + 4; k++) out[k * n + o] = dot(W, o * m, x, k * m, m) + (b ? b[o] : 0);
   }
   for (; r < rows; r++) {
-    const from = r * m;
-    for (let o = 0; o < n; o++) {
-      const w = o * m;
-      let s0 = b ? b[o] : 0, s1 = 0, s2 = 0, s3 = 0, i = 0;
-      for (; i < even; i += 4) {
-        s0 += W[w + i] * x[from + i];
-        s1 += W[w + i + 1] * x[from + i + 1];
-        s2 += W[w + i + 2] * x[from + i + 2];
-        s3 += W[w + i + 3] * x[from + i + 3];
+    const from = r * m, to = r * n;
+    let o = 0;
+    for (; o + 4 <= n; o += 4) {
+      const w0 = o * m, w1 = w0 + m, w2 = w1 + m, w3 = w2 + m;
+      let a0 = 0, a1 = 0, a2 = 0, a3 = 0;
+      for (let i = 0; i < m; i++) {
+        const v = x[from + i];
+        a0 += v * W[w0 + i]; a1 += v * W[w1 + i]; a2 += v * W[w2 + i]; a3 += v * W[w3 + i];
       }
-      for (; i < m; i++) s0 += W[w + i] * x[from + i];
-      out[r * n + o] = s0 + s1 + s2 + s3;
+      out[to + o] = a0 + (b ? b[o] : 0); out[to + o + 1] = a1 + (b ? b[o + 1] : 0);
+      out[to + o + 2] = a2 + (b ? b[o + 2] : 0); out[to + o + 3] = a3 + (b ? b[o + 3] : 0);
     }
+    for (; o < n; o++) out[to + o] = dot(W, o * m, x, from, m) + (b ? b[o] : 0);
   }
+}
+
+function dot(a, i, b, j, n) {
+  let sum = 0;
+  for (let k = 0; k < n; k++) sum += a[i + k] * b[j + k];
+  return sum;
 }
 
 // Each row to mean 0 and variance 1, times a weight plus a bias.
@@ -130,7 +135,8 @@ function normalize({ weight, bias }, x, out, rows, C) {
   }
 }
 
-export const gelu = z => 0.5 * z * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (z + 0.044715 * z * z * z)));
+// z/2 · (1 + tanh u), written with an exponential, which is several times as fast.
+export const gelu = z => z / (1 + Math.exp(-2 * Math.sqrt(2 / Math.PI) * (z + 0.044715 * z * z * z)));
 
 // One text that grows, and what the model computed for it so far. feed(ids) makes the cache hold these ids (at most
 // `context`): what begins as before is not computed again. With a `deadline` (performance.now()) it stops there, after some
@@ -151,10 +157,8 @@ export function session(model) {
       const q = r * 3 * C + head * D, row = (head * context + t) * context, to = r * C + head * D;
       let top = -Infinity, sum = 0;
       for (let s = 0; s <= t; s++) {
-        const from = s * C + head * D;
-        let score = 0;
-        for (let i = 0; i < D; i++) score += qkv[q + i] * k[from + i];
-        look[row + s] = score *= scale;
+        const score = scale * dot(qkv, q, k, s * C + head * D, D);
+        look[row + s] = score;
         if (score > top) top = score;
       }
       for (let s = 0; s <= t; s++) sum += look[row + s] = Math.exp(look[row + s] - top);

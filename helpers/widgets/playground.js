@@ -9,7 +9,7 @@ import { tokenizerFrom } from "./tokenizers.js";
 
 const SETTING = ["temperature", "top_k", "top_p", "min_p"];
 const BARS = 12, NODES = 2000, RUN = 500; // rows of bars, nodes of a tree, tokens of one run
-const SLICE = 8; // milliseconds of a frame for the model; the rest is the page's
+const SLICE = 10, READ = 30; // milliseconds of a frame for the model while it writes, and to read a prompt; the rest is the page's
 const CHIPS = 80, TOLD = 300; // tokens of the prompt that are shown as such, characters of it above the text
 
 export function treeOf(branches) {
@@ -95,7 +95,7 @@ export default widget(frame => {
   let prompt = null, ids = [], unknown = [], tree = treeOf([]), given = null, problem = "";
   let ends = [0, 0]; // where each setting writes
   let running = 0, chase = 0; // tokens still to be written, by all settings or by B alone
-  let written = 0, since = 0, waiting = 0, note = "", compared = null;
+  let written = 0, since = 0, drawn = 0, waiting = 0, note = "", compared = null;
   let hover = null, locked = null; // { k, node }: the token of whose place the alternatives are shown
   root.classList.add("nw-play");
 
@@ -135,7 +135,7 @@ export default widget(frame => {
   // What is to be done, in slices: the scores that are shown, the run, then those of nodes that came from elsewhere.
   function work() {
     waiting = 0;
-    const deadline = performance.now() + SLICE;
+    const deadline = performance.now() + (running || chase ? SLICE : READ);
     let more = false;
     if (ids.length) {
       do {
@@ -245,14 +245,13 @@ export default widget(frame => {
   function view(k) {
     const begun = h("span", { class: "nw-muted" }), body = h("span"), cursor = h("span", { class: "nw-play-cursor", "aria-hidden": "true" }, "▏");
     const text = h("div", { class: "nw-play-text", role: "group", dir: "auto" }, begun, body, cursor);
-    const title = h("p", { class: "nw-play-title" }), rows = Array.from({ length: Math.min(BARS, V) }, () => bar(k)), rest = h("p", { class: "nw-muted nw-play-rest" });
-    const element = h("div", { class: `nw-play-view nw-play-view${which[k]}` }, h("b", { class: "nw-play-letter" }, letters[k]), text, title,
+    const title = h("span"), here = button("End the text here", () => go(ends.map((end, i) => (i === k ? locked.node : end))), { hidden: true });
+    const rows = Array.from({ length: Math.min(BARS, V) }, () => bar(k)), rest = h("p", { class: "nw-muted nw-play-rest" });
+    const element = h("div", { class: `nw-play-view nw-play-view${which[k]}` }, h("b", { class: "nw-play-letter" }, letters[k]), text, h("p", { class: "nw-play-title" }, title, here),
       h("div", { class: "nw-play-axis nw-muted", "aria-hidden": "true" }, h("span", {}, "0"), h("span", {}, "probability"), h("span", {}, "1")),
       h("div", { class: "nw-play-bars", role: "group", "aria-label": "Tokens to take" }, rows.map(r => r.element)), rest);
-    let shown = [], parts = []; // nodes of the path, and their elements
+    let shown = [], parts = [], of = null; // nodes of the path, their elements, and the tree they belong to
 
-    const here = button("End the text here", () => go(ends.map((end, i) => (i === k ? locked.node : end))), { hidden: true });
-    title.after(here);
     const look = node => { hover = node === null ? null : { k, node }; plan(); };
     const target = event => parts.indexOf(event.target.closest("[role=button]"));
     body.addEventListener("pointerover", event => { if (event.pointerType !== "touch" && target(event) >= 0) look(shown[target(event)]); });
@@ -275,6 +274,7 @@ export default widget(frame => {
       begun.textContent = (prompt.length > TOLD ? "…" : "") + prompt.slice(-TOLD) + get("after");
       const path = pathTo(tree, ends[k]);
       let same = 0;
+      if (of !== tree) { shown = []; parts.splice(0).forEach(part => part.remove()); of = tree; } // another tree counts its nodes anew
       while (same < path.length && path[same] === shown[same]) same++;
       if (same < shown.length) parts.splice(same).forEach(part => part.remove());
       if (path.length > same) {
@@ -334,8 +334,9 @@ export default widget(frame => {
         id = now.id;
         element.hidden = false;
         name.textContent = label(id);
-        fill.style.width = `${100 * now.p}%`;
-        ghost.style.width = `${100 * now.own}%`;
+        fill.style.width = `${(100 * now.p).toFixed(2)}%`;
+        ghost.style.width = `${(100 * now.own).toFixed(2)}%`;
+        ghost.hidden = now.own < 0.001;
         value.textContent = shownShare(now.p);
         mark.textContent = (now.best ? "◆" : "") + (now.drawn ? "●" : "");
         element.classList.toggle("nw-play-there", now.there);
@@ -357,7 +358,7 @@ export default widget(frame => {
     function update() {
       const rows = rowsOf(tree), key = [prompt, tree.length, ends.join(), get("compare"), tree.filter(n => n.logits).length].join("|");
       element.hidden = tree.length === 1;
-      if (made === key || element.hidden || (running && rows.length > 40)) return;
+      if (made === key || element.hidden) return;
       made = key;
       const on = new Set(sides().flatMap(k => pathTo(tree, ends[k])));
       body.replaceChildren(...rows.map(({ leaf, from }) => {
@@ -366,7 +367,7 @@ export default widget(frame => {
         const marks = sides().filter(k => ends[k] === leaf || (on.has(leaf) && pathTo(tree, ends[k]).includes(leaf))).map(k => (sides().length > 1 ? letters[k] : "▸")).join("");
         const shown = [...text];
         const pick = button([h("b", {}, marks), h("bdi", {}, (from ? "…" : "") + shown.slice(0, 60).join("") + (shown.length > 60 ? "…" : ""))], () => go(get("compare") ? [leaf, ends[1]] : [leaf, leaf], "At the end of this branch."));
-        return h("tr", {}, h("td"), h("td", {}, pick), [String(path.length), whole ? number(total, 4) : "…", whole && path.length ? number(total / path.length, 3) : "…"].map(t => h("td", {}, t)));
+        return h("tr", {}, h("td"), h("td", {}, pick), [String(path.length), whole ? number(total) : "…", whole && path.length ? number(total / path.length, 3) : "…"].map(t => h("td", {}, t)));
       }));
       paintTree(rows);
     }
@@ -406,7 +407,7 @@ export default widget(frame => {
       if (inside.hidden || running || !ids.length) return;
       const { read } = windowOf(ends[0]), key = [...read, get("layer"), get("head")].join();
       if (key === made) return;
-      if (!caches[0].feed(read, performance.now() + SLICE)) { plan(); return; }
+      if (!caches[0].feed(read, performance.now() + READ)) { plan(); return; }
       made = key;
       const tokens = read.map(id => words.label(id)), T = tokens.length;
       const weights = caches[0].attention(Math.min(get("layer"), net.config.layers) - 1, Math.min(get("head"), net.config.heads) - 1);
@@ -435,7 +436,7 @@ export default widget(frame => {
     if (since && written > 20) speed.textContent = `${Math.round(written * sides().length / ((performance.now() - since) / 1000)).toLocaleString("en-US")} tokens a second`;
     const text = [problem, note].filter(Boolean).join(" ");
     if (said.textContent !== text) said.textContent = text;
-    treeView.update();
+    if (!running || performance.now() - drawn > 250) { treeView.update(); drawn = performance.now(); } // while it writes, now and then
     lookBox.update();
   }
 

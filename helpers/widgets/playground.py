@@ -15,14 +15,15 @@ import numpy as np
 import traitlets
 
 from helpers import plots, sampling
-from helpers.widgets.base import Choice, Number, Whole, Widget
+from helpers.widgets.base import Number, Whole, Widget
 
 SETTING = ("temperature", "top_k", "top_p", "min_p")
+PRECISIONS = ("int8", "float16", "float32")
 GROUP = 16  # weights that share a scale
 PARAMETERS = 8_000_000
 LONGEST = 1_000_000  # characters of a prompt
 MOST = 2_000  # nodes of a tree
-BARS = 12
+BARS, LINES = 12, 12  # of the still picture
 PARTS = ("norm1.weight", "norm1.bias", "norm2.weight", "norm2.bias", "attention.qkv.weight", "attention.qkv.bias",
          "attention.out.weight", "attention.out.bias", "mlp.up.weight", "mlp.up.bias", "mlp.down.weight",
          "mlp.down.bias")  # fmt: skip
@@ -119,7 +120,8 @@ class Playground(Widget):
 
     def __init__(self, model, tokenizer, prompt: str = "Write a poem about a cat.", *, steps: int = 0, top_k=None,
                  precision: str = "int8", second: dict | None = None, **values):  # fmt: skip
-        Choice(["int8", "float16", "float32"]).validate(type("", (), {"name": "precision"}), precision)
+        if precision not in PRECISIONS:
+            raise ValueError(f"precision = {precision!r} came; choose one of {', '.join(PRECISIONS)}.")
         self._check(model, tokenizer)
         if unknown := set(second or {}) - set(SETTING):
             raise ValueError(f"The second setting has {min(unknown)!r}; it may have {', '.join(SETTING)}.")
@@ -298,7 +300,7 @@ class Playground(Widget):
         ax = plots.bars(names, p, xlabel="probability of the next token", height=0.8 + 0.25 * BARS)
         text = f"{self.prompt[-200:]}{self.after}{self.text()[-600:]}".replace("$", r"\$")
         lines = [line for part in text.split("\n") for line in textwrap.wrap(part, 80) or [""]]
-        ax.set_title("\n".join(lines), loc="left", fontsize=9)
+        ax.set_title("\n".join(lines[-LINES:]), loc="left", fontsize=9)
         ax.set_xlim(0, 1)
         return ax
 

@@ -100,9 +100,12 @@ def mathematics(page) -> list[str]:
 def widgets(page) -> list[str]:
     """Complaints about widgets that do not come alive, or that a key on their first slider leaves still.
 
-    Where a widget has no slider, its first button is tried.
+    Where a widget has no slider, its first button is tried. A question that covers what comes below it gets no guess.
     """
     page.wait_for_function(MOUNTED)
+    for decline in page.locator(".nw-predict-other").all():
+        decline.click()
+    page.evaluate(PAINTED)
     complaints = [f"widget: {text}" for text in page.locator("figure.nw-widget .nw-problem").all_inner_texts()]
     figures = page.locator("figure.nw-mounted .nw")
     for i in range(figures.count()):

@@ -9,7 +9,19 @@ from helpers.gpt import GPT, GPTConfig
 from helpers.models import load_gpt
 from helpers.tokenizers import BytePairTokenizer, CharTokenizer
 from helpers.training import start, text_batches
-from helpers.widgets import AttentionMap, Backprop, Descent, LossCurves, Merges, NextToken, SoftmaxLab, snapshot
+from helpers.widgets import (
+    AttentionMap,
+    Backprop,
+    Bigram,
+    Descent,
+    LossCurves,
+    Merges,
+    NextToken,
+    Playground,
+    Predict,
+    SoftmaxLab,
+    snapshot,
+)
 
 SENTENCE = "Write a poem about a cat."
 
@@ -91,6 +103,24 @@ def merges(**options) -> Merges:
     return Merges(tokenizer, SENTENCE, title="A text, cut into tokens", caption="Every box is a token.", **options)
 
 
+def bigram(**options) -> Bigram:
+    return Bigram(title="A bigram of your text", caption="Each row is a distribution.", **options)
+
+
+def predict(**options) -> Predict:
+    vowels = sum(SENTENCE.count(vowel) for vowel in "aeiou")
+    given = {"within": None, "unit": "vowels", "low": 0, "wrong": {vowels + 1: "Is *y* a vowel here?"}} | options
+    return Predict(f"How many vowels has *{SENTENCE}*", answer=vowels, off=0, because="They are `a e i o u`.", **given)
+
+
+def playground(**options) -> Playground:
+    options = {"after": "\n", "steps": 60, "temperature": 0.5} | options
+    return Playground(*load_gpt("poems"), SENTENCE, title="The poem model", caption="It runs in the page.", **options)
+
+
 EXAMPLES = {
-    make.__name__: make for make in (next_token, attention_map, loss_curves, backprop, descent, softmax_lab, merges)
-}
+    make.__name__: make
+    for make in (
+        next_token, attention_map, loss_curves, backprop, descent, softmax_lab, merges, bigram, predict, playground,
+    )
+}  # fmt: skip

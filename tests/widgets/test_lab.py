@@ -79,7 +79,19 @@ WIDGETS = {
     "softmax_lab": Row(
         "examples.softmax_lab()", ("slider", "score of cat"), "ArrowRight", "w.scores", "w.scores = [0.0] * 4", "0.250"
     ),
+    "bigram": Row("examples.bigram()", ("button", "One step"), "Enter", "w.steps", "w.text = 'abab'", "4 characters"),
     "merges": Row("examples.merges()", ("slider", "Merges applied"), "ArrowLeft", "w.step", "w.step = 0", "25 tokens"),
+    "playground": Row(
+        "examples.playground()", ("button", "Back"), "Enter", "w.node", "w.prompt = 'A haiku.'", "4 tokens; the model"
+    ),
+    "predict": Row(
+        "examples.predict()",
+        ("button", "I don’t want to guess"),
+        "Enter",
+        "w.guess",
+        "w.guess = 3",
+        "Your guess: 3 vowels",
+    ),
 }
 
 SCREEN = {"width": 1300, "height": 1000}

@@ -1,0 +1,339 @@
+"""Bigram: the page counts, learns, measures and writes what Python does, for any text; the figure in a page."""
+
+import gzip
+import math
+import re
+
+import numpy as np
+import pytest
+from traitlets import TraitError
+
+from helpers.widgets import Bigram, bigram
+from tests.browser import site_checks
+from tests.widgets import harness
+
+ODD = ["", "a", "aaaaaaa", "ab", "abab", "aba", "😺", "😺a😺a", "👩‍👩‍👧‍👦", "e\u0301é", "שלום", "مرحبا", "<b>x</b>",
+       "\n\n", "  ", "\x00a\x00", "a\ufeffb\u200d", "𝒳x𝒳", "日本語日本", "\u2028\u2029", "zyx", "aabb" * 3]  # fmt: skip
+LONG = Bigram().text
+
+
+def texts(rng, n: int) -> list[str]:
+    """Texts of few and of many different characters, short and long enough for a held-out tenth."""
+    pools = ("ab", "a", "abc \n", LONG, "".join(ODD), "😺é" + LONG)
+    drawn = ["".join(pool[i] for i in rng.integers(len(pool), size=rng.choice([3, 20, 200, 999, 1000, 1500])))
+             for pool in (pools[rng.integers(len(pools))] for _ in range(n))]  # fmt: skip
+    return [*ODD, LONG, "ab" * 500, "a" * 1000, "ab" * 400 + "z" * 200, *drawn]
+
+
+# Python
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            {"text": "a" * 100_001},
+            "text has 100,001 characters; the figure reads up to 100,000. Cut it: text[:100000].",
+        ),
+        ({"text": "a\ud800"}, "text holds half of a pair that UTF-8 cannot write"),
+        ({"prompt": "\udfff"}, "prompt holds half of a pair"),
+        ({"shown": "both"}, "choose one of counted, learned"),
+        ({"rate": 0}, "rate = 0 came; it must be a number from 0.1 to 1000."),
+        ({"steps": 10_001}, "steps = 10001 came; it must be a whole number from 0 to 10000."),
+        ({"text": 5}, "expected a unicode string"),
+    ],
+)
+def test_wrong_inputs_get_a_sentence(options, said):
+    with pytest.raises(TraitError, match=re.escape(said)):
+        Bigram(**options)
+
+
+def test_by_hand():
+    """abab a: after a comes b twice, after b comes a, and then the space; the a after it is the last."""
+    figure = Bigram("abab a")
+    assert figure.chars == [" ", "a", "b"]
+    assert figure.counts().tolist() == [[0, 1, 0], [0, 0, 2], [1, 1, 0]]
+    assert figure.probabilities().tolist() == [[0, 1, 0], [0, 0, 1], [0.5, 0.5, 0]]
+    assert figure.loss() == pytest.approx(2 / 5 * math.log(2)) and figure.held_out_loss() is None
+    half = Bigram("ab" * 450 + "ac" * 50)  # 900 characters to learn from; a b, a c never, b a, and a row for c
+    assert half.held_out_loss() == pytest.approx(-np.log([1 / 453] * 50 + [1 / 3] * 49).mean(), rel=1e-12)
+    assert Bigram("ab", seed=3).written() == "ab" and Bigram("ab", prompt="é").written() == "é"
+    assert Bigram("").written() == "" and Bigram("").loss() is None and Bigram("a").trained(5)[1] == []
+
+
+def test_learning_arrives_at_the_counts_from_above():
+    figure = Bigram(LONG)
+    logits, losses = figure.trained(3000, 30)
+    assert losses[0] == pytest.approx(math.log(len(figure.chars))) and len(losses) == 3001
+    assert all(np.diff(losses) < 0) and 0 < losses[-1] - figure.loss() < 0.003
+    counts = figure.probabilities()
+    figure.shown, figure.steps, figure.rate = "learned", 3000, 30
+    used = figure.counts().sum(axis=1) > 20
+    assert np.abs(figure.probabilities() - counts)[used].max() < 0.01
+    assert min(figure.trained(200, 300)[1]) > figure.loss()  # a rate that is too large jumps about, and not below
+
+
+def test_the_gradient_is_that_of_the_loss():
+    figure, eps = Bigram("abab a, cab"), 1e-5
+    y = figure.counts() / figure.counts().sum()
+    loss = lambda z: -(y * (z - np.log(np.exp(z).sum(axis=1, keepdims=True)))).sum()  # noqa: E731
+    start, _ = figure.trained(7, 2)
+    moved = (start - figure.trained(8, 2)[0]) / 2
+    for index in np.ndindex(start.shape):
+        bump = np.zeros_like(start)
+        bump[index] = eps
+        assert moved[index] == pytest.approx((loss(start + bump) - loss(start - bump)) / (2 * eps), abs=1e-9)
+
+
+@pytest.mark.filterwarnings("error")
+def test_the_still_says_what_it_shows():
+    figure = Bigram(LONG, row="q", title="A bigram")
+    assert "after ' ' comes t 0.15" in figure.alt() and "1,134 characters" in figure.alt()
+    figure.row = "v"
+    assert figure.still().figure.axes[1].get_title(loc="left") == "after v"
+    assert len(gzip.compress(figure.figure().encode())) < 25_000
+    for text in [*ODD, "$x$ \\"]:
+        assert len(Bigram(text, steps=3, shown="learned").figure()) < 200_000
+
+
+# In a browser
+
+
+@pytest.fixture(scope="module")
+def module(browser):
+    """A page in which `module` is the widget's module."""
+    with harness.module(browser, "bigram") as page:
+        yield page
+
+
+LEARN = """([texts, steps, rate]) => texts.map(text => {
+    const words = module.encoded(text), V = words.chars.length;
+    const rows = f => Array.from({ length: V }, (_, i) => [...f(i)]);
+    const table = module.counted(words.ids, V), net = module.learner(table), losses = [net.loss];
+    const counts = rows(i => {
+        const row = new Array(V).fill(0);
+        for (let k = table.start[i]; k < table.start[i + 1]; k++) row[table.to[k]] = table.count[k];
+        return row;
+    });
+    for (let i = 0; i < steps; i++) { net.step(rate); losses.push(net.loss); }
+    const p = i => module.countedRow(table, i), first = words.chars[words.ids[0]] ?? "";
+    const writes = rowOf => module.written(first, 300, words, rowOf, 7);
+    return {
+        chars: words.chars, counts, p: rows(p), losses: table.pairs ? losses : [], learned: rows(net.row),
+        loss: module.countedLoss(table), held: module.heldOutLoss(words.ids, V),
+        counted: writes(p), net: writes(net.row),
+    };
+})"""
+
+
+@pytest.mark.parametrize(("steps", "rate"), [(0, 1), (1, 1000), (40, 10), (150, 0.3)])
+def test_python_and_the_page_learn_alike(module, steps, rate):
+    cases = texts(np.random.default_rng(steps), 150)
+    for text, found in zip(cases, module.evaluate(LEARN, [cases, steps, rate]), strict=True):
+        figure = Bigram(text, steps=steps, rate=rate, seed=7)
+        assert found["chars"] == figure.chars and found["counted"] == figure.written()[1:]
+        np.testing.assert_array_equal(np.reshape(found["counts"], figure.counts().shape), figure.counts())
+        np.testing.assert_array_equal(np.reshape(found["p"], figure.counts().shape), figure.probabilities())
+        assert found["loss"] == (None if figure.loss() is None else pytest.approx(figure.loss(), abs=1e-12))
+        held = figure.held_out_loss()
+        assert found["held"] == (None if held is None else pytest.approx(held, abs=1e-12))
+        assert (held is not None) == (len(text) >= 1000)
+        np.testing.assert_allclose(found["losses"], figure.trained()[1], atol=1e-9)
+        figure.shown = "learned"
+        learned = np.reshape(found["learned"], figure.counts().shape)
+        np.testing.assert_allclose(learned, figure.probabilities(), atol=1e-9)
+        assert found["net"] == figure.written()[1:]
+
+
+def test_what_is_read_of_a_text(module):
+    for text in (*ODD, "a" * 100_001, "😺" * 100_001, "a" + "😺" * 100_001, "😺a" * 60_000):
+        assert harness.call(module, "readable", text) == text[:100_000]
+    halves = module.evaluate("module.readable('a\\ud83d!\\ude3ab\\ud83d\\ude3a')")
+    assert halves == "a\ufffd!\ufffdb😺"
+    assert harness.calls(module, "label", [["a"], [" "], ["\n"], ["\u0301"], ["\u200b"], ["\x00"], ["\u00a0"]]) == [
+        "a", "␣", "↵", "◌\u0301", "U+200B", "U+0000", "U+00A0"]  # fmt: skip
+    assert [bigram.label(c) for c in "a \u200b\x00\u00a0"] == ["a", " ", "U+200B", "U+0000", "U+00A0"]
+
+
+def scores(page) -> list[str]:
+    return page.locator(".nw-bigram-scores tbody td:nth-child(2)").all_inner_texts()
+
+
+def shown(x: float) -> str:
+    return f"{x:.4g}"
+
+
+def writes(page) -> str:
+    return page.locator(".nw-bigram-page").text_content()
+
+
+def test_the_figure_in_a_page(browser):
+    figure = Bigram(title="A bigram", caption="Type.", row="t")
+    with harness.mounted(browser, figure, viewport={"width": 760, "height": 1400}) as (page, complaints):
+        # the first second
+        assert scores(page) == [shown(x) for x in (math.log(32), figure.loss(), math.log(32), figure.held_out_loss())]
+        assert writes(page) == figure.written() and page.locator(".nw-bigram-map canvas").is_visible()
+        assert page.locator(".nw-bigram-bars tbody tr").first.inner_text().split() == ["h", "34", "0.395", "0.031"]
+        assert "The 30 most frequent are drawn; 2 others are counted" in page.inner_text(".nw-bigram-two")
+
+        # a row by its list, by a click on the map, by keys; a pair by pointing at it
+        page.get_by_label("What comes after").select_option("v")
+        page.wait_for_function("document.querySelector('.nw-bigram-bars tbody').innerText.startsWith('e')")
+        table = page.locator(".nw-bigram-map")
+        size = table.bounding_box()["width"] / 31.5
+        names = sorted(sorted(figure.chars, key=lambda c: (-LONG.count(c), c))[:30])
+        table.click(position={"x": (names.index("e") + 2) * size, "y": (names.index("h") + 2) * size})
+        assert page.get_by_label("What comes after").input_value() == "h"
+        h, he = LONG.count("h"), LONG.count("he")
+        told = f"“e” came {he} of {h} times after “h”; p = {he / h:.3f} counted, 0.031 learned."
+        assert told in page.inner_text(".nw-bigram-two")
+        page.mouse.move(5, 5)
+        table.focus()
+        for key in ("ArrowDown", "ArrowDown", "ArrowRight"):
+            page.keyboard.press(key)
+        harness.painted(page)
+        assert page.get_by_label("What comes after").input_value() == names[names.index("h") + 1]
+        page.get_by_label("What comes after").focus()
+        assert "came" not in page.inner_text(".nw-bigram-two p")
+
+        # learning, by keyboard: one step, many, a pause; then the learned table writes
+        page.get_by_role("button", name="One step").focus()
+        page.keyboard.press("Enter")
+        page.keyboard.press("Enter")
+        harness.painted(page)
+        assert scores(page)[2] == shown(figure.trained(2, 10)[1][-1])
+        page.get_by_role("button", name="Train").press("Enter")
+        page.wait_for_function(
+            "parseInt(document.querySelector('.nw-bigram-learned').innerText.match(/After (\\d+)/)[1]) > 60"
+        )
+        page.get_by_role("button", name="Pause").press("Enter")
+        steps = int(re.search(r"After (\d+)", page.inner_text(".nw-bigram-learned"))[1])
+        page.wait_for_timeout(200)
+        assert f"After {steps} steps" in page.inner_text(".nw-bigram-learned")  # it rests
+        figure.steps, figure.shown = steps, "learned"
+        assert scores(page)[2] == shown(figure.trained()[1][-1])
+        page.get_by_label("Table in use").select_option("what is learned, below")
+        page.get_by_label("It begins with").fill("A cat")
+        page.get_by_role("button", name="Write another").click()
+        figure.seed, figure.prompt = 2, "A cat"
+        harness.painted(page)
+        assert writes(page) == figure.written()
+
+        # another rate: the same number of steps from the start
+        page.get_by_label("learning rate").press("ArrowRight")
+        page.wait_for_function(
+            "s => document.querySelector('.nw-bigram-learned').innerText.includes(`After ${s} steps`)", arg=steps
+        )
+        figure.rate = 11.2
+        assert scores(page)[2] == shown(figure.trained()[1][-1])
+
+        # a link carries all of it
+        page.get_by_role("button", name="Copy link").click()
+        with harness.mounted(browser, Bigram(), address=page.evaluate("location.hash")) as (copy, _):
+            copy.wait_for_function(
+                "s => document.querySelector('.nw-bigram-learned').innerText.includes(`After ${s} steps`)", arg=steps
+            )
+            assert writes(copy) == writes(page) and scores(copy) == scores(page)
+
+        assert not site_checks.accessibility(page)
+        page.evaluate(
+            "document.documentElement.dataset.theme = 'dark'; document.body.style = 'background: #14181e; color: #eee'"
+        )
+        assert not site_checks.accessibility(page)
+        assert not site_checks.width(page, 320)
+        assert page.locator(".nw button, .nw select, .nw input").evaluate_all(
+            "all => all.every(e => e.getBoundingClientRect().height >= 44)"
+        )
+        page.get_by_role("button", name="Start over").click()
+        harness.painted(page)
+        assert scores(page)[2] == shown(math.log(32)) and not site_checks.widgets(page)
+        assert not complaints
+
+
+PASTE = """([text, half]) => { const box = document.querySelector('textarea');
+    box.value = text + (half ? '\\ud83d' : ''); box.dispatchEvent(new Event('input')); }"""
+
+
+def test_any_text_is_read_and_none_is_lost(browser):
+    with harness.mounted(browser, Bigram()) as (page, complaints):
+        box = page.get_by_label("Text to learn from")
+        han = "".join(chr(0x4E00 + i % 3000) for i in range(9_000))
+        hostile = "<b>x</b><img src=x onerror=alert(1)>"
+        for text in ("", "a", "aaaa", hostile, "😺é😺\u200b\u0301", "ab " * 40_000, "日本" * 60_000, han):
+            page.evaluate(PASTE, [text, False])
+            harness.painted(page)
+            read = Bigram(text[:100_000])
+            assert (
+                writes(page) == read.written()
+                and box.input_value() == text
+                and page.locator(".nw b:not([style]), .nw img").count() == 0
+            )
+            assert page.inner_text(".nw-bigram p.nw-muted >> nth=0").startswith(
+                f"{len(read.text):,} char" if text else "Type a text."
+            )
+            assert ("Only the first 100,000" in page.inner_text(".nw")) == (len(text) > 100_000)
+            assert not re.search("NaN|undefined|Infinity", page.inner_text(".nw"))
+            for name in ("Train", "Pause", "Start over"):
+                page.get_by_role("button", name=name).click() if len(text) > 1 else None
+        page.evaluate(PASTE, ["cat", True])
+        harness.painted(page)
+        assert "Half of a character" in page.inner_text(".nw-bigram-note") and "�" in page.inner_text(".nw-bigram-two")
+        assert page.evaluate("document.querySelector('textarea').value") == "cat\ud83d"
+        page.evaluate(PASTE, ["ab", False])
+        page.get_by_label("It begins with").fill("xyz?")
+        page.get_by_text("“?” is not in the text").wait_for()
+        page.get_by_label("It begins with").fill("")
+        page.get_by_text("It stops: nothing came after “b” in the text.").wait_for()
+        page.get_by_label("What comes after").select_option("b")
+        page.get_by_text("Nothing came after “b”: the counts have no answer.").wait_for()
+        assert not complaints
+
+
+def test_typing_while_it_learns(browser):
+    """The new text is learned for as many steps, and it goes on; a training that is left stops."""
+    with harness.mounted(browser, Bigram()) as (page, complaints):
+        page.get_by_role("button", name="Train").click()
+        page.wait_for_function(
+            "document.querySelector('.nw-bigram-curve').getAttribute('aria-label').match(/after (\\d+)/)[1] > 20"
+        )
+        page.get_by_label("Text to learn from").fill("abacab" * 5)
+        page.wait_for_function("document.querySelector('.nw-bigram-learned').innerText.match(/After (\\d+)/)[1] > 100")
+        page.get_by_role("button", name="Pause").click()
+        steps = int(re.search(r"After (\d+)", page.inner_text(".nw-bigram-learned"))[1])
+        assert scores(page)[2] == shown(Bigram("abacab" * 5).trained(steps, 10)[1][-1])
+        page.get_by_role("button", name="Train").click()
+        page.get_by_label("Text to learn from").fill("")
+        harness.painted(page)
+        assert (
+            "Nothing to learn yet." in page.inner_text(".nw") and page.get_by_role("button", name="Train").is_visible()
+        )
+        assert not complaints
+
+
+def test_a_view_that_goes_away_stops_learning(module):
+    frames = module.evaluate(
+        """async state => {
+        let frames = 0;
+        const ask = window.requestAnimationFrame;
+        const model = { get: name => state[name], set() {}, save_changes() {}, on() {}, off() {} };
+        const el = document.body.appendChild(document.createElement("div"));
+        window.requestAnimationFrame = f => ask(() => { frames++; f(); });
+        const end = await module.default.render({ model, el }), later = n => new Promise(done => setTimeout(done, n));
+        [...el.querySelectorAll("button")].find(b => b.textContent === "Train").click();
+        await later(150);
+        const during = frames;
+        end();
+        await later(20);
+        const then = frames;
+        await later(150);
+        window.requestAnimationFrame = ask;
+        return [during, frames - then];
+    }""",
+        Bigram().state(),
+    )
+    assert frames[0] > 1 and frames[1] == 0
+
+
+def test_without_scripts_the_still_stands(browser):
+    with harness.mounted(browser, Bigram(), java_script_enabled=False) as (page, _):
+        assert "1,134 characters, 32 different" in page.get_by_role("img").get_attribute("aria-label")
