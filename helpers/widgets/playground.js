@@ -280,7 +280,7 @@ export default widget(frame => {
       if (path.length > same) {
         const texts = words.texts(path.map(n => tree[n].id)).slice(same);
         texts.forEach((piece, i) => {
-          const isEnd = ended(path[same + i]), part = h("span", { role: "button", tabindex: -1 }, isEnd ? "■" : piece.replaceAll("\n", "↵\n") || "·");
+          const isEnd = ended(path[same + i]), part = h("span", { role: "button", tabindex: -1, class: "nw-play-level0", "aria-label": label(tree[path[same + i]].id), "aria-pressed": "false" }, isEnd ? "■" : piece.replaceAll("\n", "↵\n") || "·");
           parts.push(part);
           body.append(part);
         });
