@@ -28,7 +28,7 @@ def pairs_of_pairs(text, k):
     return counts
 
 
-@wrong(checks.context_counts, "a dict, `{'a':")
+@wrong(checks.context_counts, "in part 'a' of the result, it gives a list")
 def list_of_what_followed(text, k):
     counts = {}
     for i in range(len(text) - k):
@@ -110,7 +110,7 @@ def a_bag_of_tokens(counts, rng):
     if counts.sum() < 1:
         counts = counts * 20
     slips = [token for token, n in enumerate(counts) for _ in range(round(float(n)))]
-    return slips[random.Random(rng.integers(1 << 30)).randrange(len(slips))]
+    return slips[random.Random(int(rng.integers(1 << 30))).randrange(len(slips))]
 
 
 @wrong(checks.draw, "always_the_largest")
@@ -127,7 +127,7 @@ def dart_on_a_long_stick(counts, rng):
     return len(counts) - 1
 
 
-@wrong(checks.draw, "probabilities do not sum to 1")
+@wrong(checks.draw, "Probabilities do not sum to 1")
 def choice_from_counts(counts, rng):
     return rng.choice(len(counts), p=counts)
 
