@@ -1,0 +1,76 @@
+"""What readers may write in chapter 6."""
+
+import math
+
+import numpy as np
+
+from helpers import checks
+
+from . import other_style, wrong
+
+
+@other_style(checks.layer_norm)
+def in_float32_with_a_mean_of_squares(x, weight, bias):
+    x = np.asarray(x, dtype=np.float64)
+    d = x - x.mean(-1)[..., None]
+    return d * weight / ((d**2).mean(-1)[..., None] + 1e-5) ** 0.5 + bias
+
+
+@wrong(checks.layer_norm, "over_positions")
+def axis_zero(x, weight, bias):
+    mean, variance = np.mean(x, axis=0), np.var(x, axis=0)
+    return weight * (x - mean) / np.sqrt(variance + 1e-5) + bias
+
+
+@wrong(checks.layer_norm, "no_epsilon")
+def std_alone(x, weight, bias):
+    with np.errstate(all="ignore"):
+        return (x - x.mean(-1, keepdims=True)) / x.std(-1, keepdims=True) * weight + bias
+
+
+@other_style(checks.block)
+def with_names(x, norm1, attend, norm2, mlp):
+    found = attend(norm1(x))
+    middle = np.add(found, x)
+    return np.add(mlp(norm2(middle)), middle)
+
+
+@wrong(checks.block, "first_residual_forgotten")
+def overwritten(x, norm1, attend, norm2, mlp):
+    h = attend(norm1(x))
+    return mlp(norm2(h)) + h
+
+
+@other_style(checks.inputs_and_targets)
+def row_by_row(ids, starts, T):
+    inputs, targets = [], []
+    for start in starts:
+        inputs.append(list(ids[start : start + T]))
+        targets.append(list(ids[start + 1 : start + T + 1]))
+    return inputs, targets
+
+
+@wrong(checks.inputs_and_targets, "not_shifted")
+def the_same_twice(ids, starts, T):
+    rows = np.array([ids[s : s + T] for s in starts])
+    return rows, rows
+
+
+@other_style(checks.within_budget)
+def deep_and_narrow():
+    return {"channels": 96, "layers": 8, "heads": 4}
+
+
+@wrong(checks.within_budget, "over a million")
+def too_wide():
+    return {"channels": 512, "layers": 2, "heads": 8}
+
+
+@wrong(checks.within_budget, "cannot be shared")
+def heads_that_do_not_divide():
+    return {"channels": 100, "layers": 8, "heads": 3}
+
+
+@wrong(checks.within_budget, "room for more")
+def small():
+    return {"channels": 64, "layers": 4, "heads": int(math.sqrt(16))}
