@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from helpers.checks import Verdict
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-CHAPTERS = ["01", "02", "03", "04", "05", "06", "07", "08", "09"]  # those that have exercises so far
+CHAPTERS = ["01", "02", "03", "04", "05", "06", "07", "08", "09", "10", "11"]  # those that have exercises so far
 KINDS = ["By hand", "Build", "Explore"]
 
 

@@ -1,0 +1,54 @@
+"""What readers may write in chapter 11."""
+
+import statistics
+
+import numpy as np
+
+from helpers import checks
+
+from . import other_style, wrong
+
+
+@other_style(checks.examine)
+def with_names(text, fit, loss):
+    n = int(0.9 * len(text))
+    train, held_out = text[:n], text[n:]
+    return loss(fit(train), held_out)
+
+
+@wrong(checks.examine, "fitted_on_all")
+def peeked(text, fit, loss):
+    model = fit(text)
+    return loss(model, text[len(text) * 9 // 10 :])
+
+
+@other_style(checks.effect)
+def by_statistics(without, whole):
+    pairs = [a - b for a, b in zip(without, whole)]
+    return [statistics.mean(pairs), statistics.stdev(pairs) / len(pairs) ** 0.5]
+
+
+@wrong(checks.effect, "divided_by_n")
+def numpys_default(without, whole):
+    d = np.subtract(without, whole)
+    return d.mean(), np.std(d) / np.sqrt(d.size)
+
+
+@other_style(checks.greedy_is_not_best)
+def a_sure_second():
+    return np.array([0.55, 0.45]), np.array([[0.5, 0.5], [0.95, 0.05]])
+
+
+@wrong(checks.greedy_is_not_best, "no other is more probable")
+def too_sure():
+    return [0.9, 0.1], [[0.5, 0.5], [1.0, 0.0]]
+
+
+@wrong(checks.greedy_is_not_best, "a sum of 1")
+def no_distribution():
+    return [0.6, 0.5], [[0.5, 0.5], [1.0, 0.0]]
+
+
+@wrong(checks.greedy_is_not_best, "two equals")
+def a_tie():
+    return [0.5, 0.5], [[0.5, 0.5], [1.0, 0.0]]
