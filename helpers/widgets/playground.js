@@ -150,8 +150,10 @@ export default widget(frame => {
         if (sides().every(k => ended(ends[k])) || tree.length > NODES || !running) stop();
       } while (performance.now() < deadline);
       if (!more && !running) {
-        const unread = tree.findIndex((node, i) => i > 0 && !tree[node.parent].logits);
-        more = unread > 0 && (known(tree[unread].parent, spare, deadline), true);
+        let unread; // the last one first: one pass reads a whole window
+        while ((unread = tree.findLastIndex((node, i) => i > 0 && !tree[node.parent].logits)) > 0 && performance.now() < deadline)
+          if (!known(tree[unread].parent, spare, deadline)) break;
+        more = unread > 0;
       }
     }
     paint();

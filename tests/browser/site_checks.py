@@ -98,9 +98,10 @@ def mathematics(page) -> list[str]:
 
 
 def widgets(page) -> list[str]:
-    """Complaints about widgets that do not come alive, or that a key on their first slider leaves still.
+    """Complaints about widgets that do not come alive, or that keys on their first controls leave still.
 
-    Where a widget has no slider, its first button is tried. A question that covers what comes below it gets no guess.
+    The first slider is tried, then two buttons: a distribution without rivals looks the same at any temperature. A
+    question that covers what comes below it gets no guess.
     """
     page.wait_for_function(MOUNTED)
     for decline in page.locator(".nw-predict-other").all():
@@ -110,11 +111,11 @@ def widgets(page) -> list[str]:
     figures = page.locator("figure.nw-mounted .nw")
     for i in range(figures.count()):
         live = figures.nth(i)
-        sliders = live.locator("input[type=range]:visible:enabled")
-        control = (sliders if sliders.count() else live.locator("button:visible:enabled")).first
-        control.focus()
-        page.evaluate(PAINTED)  # a figure that loses the focus, or is still laid out, may paint once more
-        for key in ("ArrowRight", "ArrowLeft", "Enter"):
+        sliders, buttons = (live.locator(f"{kind}:visible:enabled") for kind in ("input[type=range]", "button"))
+        tries = [(sliders.first, key) for key in ("ArrowRight", "ArrowLeft") if sliders.count()]
+        for control, key in [*tries, *[(button, "Enter") for button in buttons.all()[:2]]]:
+            control.focus()
+            page.evaluate(PAINTED)  # a figure that loses the focus, or is still laid out, may paint once more
             before = page.evaluate(SHOWN)[i]
             control.press(key)
             page.evaluate(PAINTED)
