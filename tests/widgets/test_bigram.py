@@ -222,7 +222,8 @@ def test_the_figure_in_a_page(browser):
         # another rate: the same number of steps from the start
         page.get_by_label("learning rate").press("ArrowRight")
         page.wait_for_function(
-            "s => document.querySelector('.nw-bigram-learned').innerText.includes(`After ${s} steps`)", arg=steps
+            "s => document.querySelector('.nw-bigram-learned').innerText.includes(`After ${s} steps at rate 11.2`)",
+            arg=steps,
         )
         figure.rate = 11.2
         assert scores(page)[2] == shown(figure.trained()[1][-1])
