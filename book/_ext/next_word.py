@@ -29,7 +29,9 @@ MATHJAX_FILES = ("tex-chtml.js", "input/tex/extensions", "output/chtml/fonts/wof
 HELPERS_FILES = ("*.py", "*.js", "*.css", "*.toml", "*.safetensors")
 WORDS_A_MINUTE = 200  # slower than a novel: there are formulas
 SECONDS_A_CODE_CELL = 15  # for its few lines, and for what they print or draw
-NOT_READ = re.compile(r"```.*?```|\$\$.*?\$\$|\]\([^)]*\)|<[^>]*>|\$[^$\n]*\$", re.S)  # code, formulas, addresses, tags
+NOT_READ = re.compile(  # folds, code, formulas, addresses, tags
+    r"<details>.*?</details>|```.*?```|\$\$.*?\$\$|\]\([^)]*\)|<[^>]*>|\$[^$\n]*\$", re.S
+)
 
 
 def mathjax_folder() -> Path:
