@@ -30,6 +30,10 @@ class CharTokenizer:
     def vocab_size(self) -> int:
         return len(self.characters)
 
+    def split(self, text: str) -> list[str]:
+        """The characters that `encode` looks up, known or not."""
+        return list(text)
+
     def encode(self, text: str) -> list[int]:
         """One id for each character. Raises ValueError at a character that is not in the vocabulary."""
         try:
@@ -69,7 +73,7 @@ class WordTokenizer:
         if size is not None and size <= len(specials):
             raise ValueError(f"size = {size} came; with {len(specials)} specials it is at least {len(specials) + 1}.")
         self._set_up([], specials)
-        counts = Counter(word for part in ([text] if isinstance(text, str) else text) for word in self._split(part))
+        counts = Counter(word for part in ([text] if isinstance(text, str) else text) for word in self.split(part))
         words = sorted(counts.keys() - set(specials), key=lambda word: (-counts[word], word))
         self._set_up(words[: None if size is None else size - len(specials)], specials)
 
@@ -79,7 +83,8 @@ class WordTokenizer:
         self.vocab = [visible(word) for word in self.words]
         self._pattern = re.compile("|".join([*map(re.escape, self.specials), self._PIECE]))
 
-    def _split(self, text: str) -> list[str]:
+    def split(self, text: str) -> list[str]:
+        """The words, marks and line breaks that `encode` looks up, known or not."""
         return self._pattern.findall(text)
 
     @property
@@ -96,9 +101,9 @@ class WordTokenizer:
     def encode(self, text: str) -> list[int]:
         """One id for each word, mark and line break. Raises ValueError at an unknown word if there is no "<unk>"."""
         unknown = self.ids["<unk>"] if "<unk>" in self.specials else None
-        ids = [self.ids.get(word, unknown) for word in self._split(text)]
+        ids = [self.ids.get(word, unknown) for word in self.split(text)]
         if None in ids:
-            word = self._split(text)[ids.index(None)]
+            word = self.split(text)[ids.index(None)]
             raise ValueError(
                 f"The word {word!r} is not among the {self.vocab_size} that this tokenizer knows; leave it out, or "
                 'make a tokenizer with a larger size or with "<unk>" among its specials.'

@@ -299,7 +299,7 @@ def within_budget(choose):
     shape, names = choose(), ("channels", "layers", "heads")
     if not isinstance(shape, dict) or set(shape) != set(names):
         return f"It should be a dictionary with {', '.join(names)}; it is {shape!r}."
-    if not all(isinstance(shape[name], int) and shape[name] >= 1 for name in names):
+    if not all(isinstance(shape[name], int | np.integer) and shape[name] >= 1 for name in names):
         return "Each of the three should be a whole number of at least 1."
     C, layers, heads = (shape[name] for name in names)
     if C % heads:

@@ -1,22 +1,16 @@
 // The next token: bars for the distribution, what temperature and the cuts make of it, and darts that draw from it.
 // A dart is one uniform number. The probabilities lie end to end on a stick from 0 to 1, in the order of the vocabulary;
 // the piece that the dart hits is the token drawn. Darts come from the seed, so two settings get the same ones.
-import { argmax, drawAll, entropy, mulberry32, nextDistribution, ranking, softmax } from "./formulas.js";
-import { button, checkbox, h, number, numberBox, put, s, select, slider, visible, widget } from "./dom.js";
+import { argmax, drawAll, entropy, mulberry32, ranking, softmax } from "./formulas.js";
+import { button, checkbox, h, number, numberBox, put, s, select, visible, widget } from "./dom.js";
+import { SETTING, cutDistribution, settingSliders, share } from "./setting.js";
 
-const SETTING = ["temperature", "top_k", "top_p", "min_p"];
 const MANY = 100000; // draws
 
-// A setting is [temperature, top_k, top_p, min_p]. → p: the probabilities to draw from; before: those that the temperature
-// alone gives; cut: the share of them that top-k, top-p and min-p take away; kept: how many tokens stay possible.
-export function distribution(logits, [temperature, top_k, top_p, min_p]) {
-  const p = nextDistribution(logits, {
-    temperature,
-    top_k: top_k < logits.length ? top_k : null,
-    top_p: top_p < 1 ? top_p : null,
-    min_p: min_p > 0 ? min_p : null,
-  });
-  const before = softmax(logits, temperature);
+// p: the probabilities to draw from; before: those that the temperature alone gives; cut: the share of them that top-k,
+// top-p and min-p take away; kept: how many tokens stay possible.
+export function distribution(logits, setting) {
+  const p = cutDistribution(logits, setting), before = softmax(logits, setting[0]);
   let cut = 0, kept = 0, away = 0;
   p.forEach((v, i) => { if (v > 0) kept += 1; else if (before[i] > 0) { cut += before[i]; away += 1; } });
   return { p, before, cut, kept, away };
@@ -26,13 +20,6 @@ export function distribution(logits, [temperature, top_k, top_p, min_p]) {
 export function throwDarts(p, seed, n) {
   const random = mulberry32(seed), darts = Array.from({ length: n }, random);
   return { darts, ids: drawAll(p, darts) };
-}
-
-// What a top-k slider stops at: each number up to 20, then steps of some 5 %, and the whole vocabulary.
-export function stops(V) {
-  const ks = [];
-  for (let k = 1; k < V; k = Math.max(k + 1, Math.round(k * 1.05))) ks.push(k);
-  return [...ks, V];
 }
 
 // The stick's pieces in the order of the vocabulary: { id, from, to }. Those narrower than `least` are put together, with id −1.
@@ -49,9 +36,6 @@ export function pieces(p, least) {
   });
   return found;
 }
-
-// A probability with three decimals; one that is too small for them is not shown as 0.
-export const share = x => (x === 0 ? "0" : x < 0.0005 ? "<0.001" : x.toFixed(3));
 
 // Does this list, which may come from an address, hold a seed and one or two settings?
 export const usable = (list, V) => [5, 9].includes(list.length) && list.every((x, i) => Number.isFinite(x) && x >= 0
@@ -77,21 +61,6 @@ export function labels(tokens) {
   const seen = new Map(), texts = tokens.map(token => visible(token) || "(empty)");
   texts.forEach(text => seen.set(text, (seen.get(text) ?? 0) + 1));
   return texts.map((text, i) => (seen.get(text) > 1 ? `${text} #${i}` : text));
-}
-
-// One of the two settings: its sliders. which: "" or "_b".
-function sliders(frame, which, V) {
-  const { model } = frame, ks = stops(V), decimals = x => x.toFixed(2);
-  const nearest = k => ks.reduce((best, stop, i) => (Math.abs(stop - k) < Math.abs(ks[best] - k) ? i : best), 0);
-  const made = {
-    temperature: { step: 0.05, shown: decimals },
-    top_k: { low: 1, high: V, step: 1, shown: k => (k >= V ? `all ${number(V)}` : number(k)), to: i => ks[i], from: nearest },
-    top_p: { shown: decimals },
-    min_p: { shown: decimals },
-  };
-  return model.get("controls").map(name => slider(frame, name + which, {
-    label: [name.replace("_", "-"), which && h("span", { class: "nw-visually-hidden" }, " of setting B")], ...made[name],
-  }));
 }
 
 // One bar of the table in its lane: the model's own probability as an outline, what was cut away, what is left, the share of the draws.
@@ -169,7 +138,7 @@ export default widget(frame => {
   // What is on the page. Rows keep their places: they follow the logits, whose order no setting changes.
   const blanks = which.map(w => h("bdi", { class: `nw-next-blank nw-next-letter${w}` })), words = h("span");
   const before = h("p", { class: "nw-next-context", dir: "auto" }, words, blanks);
-  const sets = which.map(w => h("div", { class: "nw-next-set" }, h("b", { class: `nw-next-letter${w}` }, w ? "B" : "A"), h("div", { class: "nw-controls" }, sliders(frame, w, V))));
+  const sets = which.map(w => h("div", { class: "nw-next-set" }, h("b", { class: `nw-next-letter${w}` }, w ? "B" : "A"), h("div", { class: "nw-controls" }, settingSliders(frame, w, V, model.get("controls")))));
   const ends = [0, 0.5, 1].map(() => h("span"));
   const body = h("tbody"), table = h("table", { class: "nw-next" },
     h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "token"),

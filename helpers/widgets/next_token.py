@@ -6,14 +6,12 @@ import numpy as np
 import traitlets
 
 from helpers import plots, sampling
-from helpers.widgets.base import Choice, Number, Whole, Widget, short
+from helpers.widgets.base import Choice, Whole, short
+from helpers.widgets.setting import MOST, SETTING, TwoSettings, both_settings, options
 
-SETTING = ("temperature", "top_k", "top_p", "min_p")
-MOST = 65_536  # tokens: every text is in the page, about a megabyte for so many
 LONGEST = 60  # characters of a token that is shown
 CONTEXT = 300  # characters of the context that are shown
 MANY = 100_000  # draws
-SEEDS = (1 << 32) - 1
 
 
 class Logits(traitlets.List):
@@ -33,7 +31,7 @@ class Logits(traitlets.List):
         return short(z)
 
 
-class NextToken(Widget):
+class NextToken(TwoSettings):
     """Bars for the most probable next tokens, sliders that change them, and darts that draw from them.
 
     logits: V numbers, −inf for a token that cannot come; tokens: their V texts. top_k None: all V. controls: which of
@@ -43,7 +41,7 @@ class NextToken(Widget):
     `distribution` and `drawn` give what the figure shows as arrays. Chapter 7 builds the formulas.
     """
 
-    settings = (*SETTING, "compare", *(f"{name}_b" for name in SETTING), "axis", "seed", "draws", "drawn_with")
+    settings = (*TwoSettings.setting_traits, "axis", "draws", "drawn_with")
 
     tokens = traitlets.List(traitlets.Unicode()).tag(sync=True)
     logits = Logits().tag(sync=True)
@@ -51,12 +49,6 @@ class NextToken(Widget):
     controls = traitlets.List(Choice(SETTING)).tag(sync=True)
     bars = Whole(12, 1, 40).tag(sync=True)
     axis = Choice([1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01], 1).tag(sync=True)
-    compare = traitlets.Bool(False).tag(sync=True)
-    temperature, temperature_b = Number(1.0, 0, 3).tag(sync=True), Number(1.0, 0, 3).tag(sync=True)
-    top_k, top_k_b = Whole(1, 1, MOST).tag(sync=True), Whole(1, 1, MOST).tag(sync=True)
-    top_p, top_p_b = Number(1.0, 0, 1).tag(sync=True), Number(1.0, 0, 1).tag(sync=True)
-    min_p, min_p_b = Number(0.0, 0, 1).tag(sync=True), Number(0.0, 0, 1).tag(sync=True)
-    seed = Whole(1, 0, SEEDS).tag(sync=True)
     draws = Whole(1, 0, MANY).tag(sync=True)
     drawn_with = traitlets.List().tag(sync=True)  # what the draws were made with: a seed and one or two settings
 
@@ -64,21 +56,16 @@ class NextToken(Widget):
         tokens = [str(token) for token in tokens]
         if not 1 <= len(tokens) <= MOST:
             raise ValueError(f"{len(tokens):,} tokens came; there must be from 1 to {MOST:,}.")
-        if unknown := set(second or {}) - set(SETTING):
-            raise ValueError(f"The second setting has {min(unknown)!r}; it may have {', '.join(SETTING)}.")
         context = values.pop("context", "")
-        values |= {f"{name}_b": value for name, value in ({"top_k": len(tokens)} | (second or {})).items()}
+        first = {"top_k": top_k} | {name: values.pop(name) for name in SETTING if name in values}
         super().__init__(
             tokens=[token if len(token) <= LONGEST else token[:LONGEST] + "…" for token in tokens],
             logits=logits,
             context=context if len(context) <= CONTEXT else "…" + context[-CONTEXT:],
-            top_k=len(tokens) if top_k is None else top_k,
             controls=list(controls),
             compare=values.pop("compare", second is not None),
-            **values,
+            **(both_settings(len(tokens), first, second) | values),
         )
-        most = {"low": 1, "high": len(tokens), "whole": True}
-        self.set_trait("bounds", self.bounds | {"top_k": most, "top_k_b": most})
         if not self.drawn_with:
             self.drawn_with = [self.seed, *self.setting(), *(self.setting("_b") if self.compare else [])]
 
@@ -94,14 +81,9 @@ class NextToken(Widget):
             )
         return proposal["value"]
 
-    @traitlets.validate("top_k", "top_k_b")
-    def _not_above(self, proposal):
-        if proposal["value"] > len(self.tokens):
-            name, most = proposal["trait"].name, len(self.tokens)
-            raise traitlets.TraitError(
-                f"{name} = {proposal['value']} came; it must be a whole number from 1 to {most}, the number of tokens."
-            )
-        return proposal["value"]
+    @property
+    def V(self) -> int:
+        return len(self.tokens)
 
     @traitlets.validate("drawn_with")
     def _seed_and_settings(self, proposal):
@@ -112,10 +94,6 @@ class NextToken(Widget):
                 f"drawn_with has {len(value)} numbers; it must have a seed and four for each setting, 5 or 9 in all."
             )
         return [traits[name].validate(self, v) for name, v in zip(names, value, strict=True)]
-
-    def setting(self, which: str = "") -> list[float]:
-        """[temperature, top_k, top_p, min_p] of the first setting, or of the second with which="_b"."""
-        return [getattr(self, name + which) for name in SETTING]
 
     def distribution(self, which: str = "") -> np.ndarray:
         """The probabilities (V,) of the first setting, or of the second with which="_b"."""
@@ -129,12 +107,7 @@ class NextToken(Widget):
         return sampling.samples(self._probabilities(used), self.draws, rng=sampling.Mulberry32(self.drawn_with[0]))
 
     def _probabilities(self, setting) -> np.ndarray:
-        temperature, top_k, top_p, min_p = setting
-        off = top_k >= len(self.tokens), top_p == 1, min_p == 0
-        cuts = (None if is_off else value for is_off, value in zip(off, setting[1:], strict=True))
-        return sampling.next_distribution(
-            self._scores(), temperature=temperature, **dict(zip(SETTING[1:], cuts, strict=True))
-        )
+        return sampling.next_distribution(self._scores(), **options(setting, self.V))
 
     def _scores(self) -> np.ndarray:
         return np.array([-np.inf if z is None else z for z in self.logits])
@@ -144,9 +117,8 @@ class NextToken(Widget):
 
     def _words(self, which: str = "") -> str:
         """The setting in words: its temperature, and the cuts that are in use."""
-        off = dict(zip(SETTING, (None, len(self.tokens), 1, 0), strict=True))
-        used = [(name, value) for name, value in zip(SETTING, self.setting(which), strict=True) if value != off[name]]
-        return ", ".join(f"{name.replace('_', '-')} {value:g}" for name, value in used)
+        used = options(self.setting(which), self.V).items()
+        return ", ".join(f"{name.replace('_', '-')} {value:g}" for name, value in used if value is not None)
 
     def still(self):
         shown, model, ids = self._shown(), sampling.softmax(self._scores()), self.drawn()

@@ -2,59 +2,16 @@
 // Node 0 of the tree is the prompt; every other node is a token that follows its parent. The token at depth d is drawn
 // with the d-th number of the seed: going back and stepping again gives the same token, and two settings get the same numbers.
 import { drawHead } from "./attention_draw.js";
-import { button, checkbox, enable, h, number, numberBox, put, s, select, slider, visible, widget } from "./dom.js";
-import { argmax, draw, mulberry32, nextDistribution, ranking, softmax } from "./formulas.js";
+import { button, checkbox, enable, h, numberBox, put, select, visible, widget } from "./dom.js";
+import { argmax, draw, mulberry32, ranking, softmax } from "./formulas.js";
 import { gpt, session, unpackedWeights, windowStart } from "./model.js";
+import { SETTING, cutDistribution, settingSliders, share } from "./setting.js";
 import { tokenizerFrom } from "./tokenizers.js";
+import { NODES, branchTable, child, pathTo, sound, treeOf } from "./tree.js";
 
-const SETTING = ["temperature", "top_k", "top_p", "min_p"];
-const BARS = 12, NODES = 2000, RUN = 500; // rows of bars, nodes of a tree, tokens of one run
+const BARS = 12, RUN = 500; // rows of bars, tokens of one run
 const SLICE = 10, READ = 30; // milliseconds of a frame for the model while it writes, and to read a prompt; the rest is the page's
 const CHIPS = 80, TOLD = 300; // tokens of the prompt that are shown as such, characters of it above the text
-
-export function treeOf(branches) {
-  const tree = [{ id: null, parent: -1, depth: 0, children: [], logits: null }];
-  branches.forEach(([parent, id]) => grow(tree, parent, id));
-  return tree;
-}
-
-// A new node, or the one that is there already: its number.
-export function child(tree, parent, id) {
-  return tree[parent].children.find(node => tree[node].id === id) ?? grow(tree, parent, id);
-}
-
-function grow(tree, parent, id) {
-  tree.push({ id, parent, depth: tree[parent].depth + 1, children: [], logits: null });
-  tree[parent].children.push(tree.length - 1);
-  return tree.length - 1;
-}
-
-// Is this list, which may come from an address, a tree of tokens below V?
-export const sound = (branches, V) => branches.length <= NODES && branches.every((branch, i) => Array.isArray(branch) && branch.length === 2
-  && branch.every(Number.isInteger) && branch[0] >= 0 && branch[0] <= i && branch[1] >= 0 && branch[1] < V);
-
-// The nodes from the prompt's first follower to `node`.
-export function pathTo(tree, node) {
-  const path = [];
-  for (; node > 0; node = tree[node].parent) path.push(node);
-  return path.reverse();
-}
-
-// One row for each leaf: { leaf, from, row }, the depth of the node where it leaves another row, and which row that is (−1: none).
-// A node's first follower stays in its row, so rows stand in the order in which the branches were made.
-export function rowsOf(tree) {
-  const rows = [], waiting = [[0, 0, -1]]; // where a row begins: a node, the depth it leaves at, the row that it leaves
-  while (waiting.length) {
-    let [node, from, row] = waiting.pop();
-    const own = rows.length, later = [];
-    rows.push({ from, row });
-    for (; tree[node].children.length; node = tree[node].children[0])
-      for (const other of tree[node].children.slice(1)) later.push([other, tree[node].depth, own]);
-    rows[own].leaf = node;
-    waiting.push(...later);
-  }
-  return rows;
-}
 
 // ln p of a token under the model itself, with temperature 1 and nothing cut.
 export function logProbability(logits, id) {
@@ -67,22 +24,15 @@ export function logProbability(logits, id) {
 // The number in [0, 1) that draws the token after a node at this depth.
 export const chance = (seed, depth) => mulberry32((seed + Math.imul(depth, 0x6d2b79f5)) >>> 0)();
 
-export function distribution(logits, [temperature, top_k, top_p, min_p]) {
-  return nextDistribution(Float64Array.from(logits), {
-    temperature, top_k: top_k < logits.length ? top_k : null, top_p: top_p < 1 ? top_p : null, min_p: min_p > 0 ? min_p : null,
-  });
-}
-
 // What Step takes after these logits: with temperature 0 no number is needed.
 export function next(logits, setting, seed, depth) {
-  const p = distribution(logits, setting);
+  const p = cutDistribution(Float64Array.from(logits), setting);
   return setting[0] === 0 ? argmax(p) : draw(p, chance(seed, depth));
 }
 
 // How expected a token was, in four steps: 0 for p ≥ 0.5, then 0.1, then 0.01, 3 for less.
 export const surpriseLevel = logp => [0.5, 0.1, 0.01].filter(limit => logp < Math.log(limit)).length;
 
-const shownShare = p => (p === 0 ? "0" : p < 0.0005 ? "<0.001" : p.toFixed(3));
 const count = (n, word) => `${n.toLocaleString("en-US")} ${word}${n === 1 ? "" : "s"}`;
 const quoted = list => list.slice(0, 5).map(c => `“${visible(c)}”`).join(", ") + (list.length > 5 ? ", …" : "");
 
@@ -102,6 +52,7 @@ export default widget(frame => {
   const sides = () => (get("compare") ? [0, 1] : [0]);
   const settingOf = k => SETTING.map(name => get(name + which[k]));
   const label = id => visible(words.label(id)) || "(empty)";
+  const texts = nodes => words.texts(nodes.map(node => tree[node].id)); // what each adds to the text
   const ended = node => words.end !== null && tree[node].id === words.end;
 
   // The model
@@ -178,6 +129,7 @@ export default widget(frame => {
 
   function go(nodes, text = "") { // to these nodes of the tree
     stop();
+    chase = 0;
     ends = nodes;
     note = text;
     hover = locked = null;
@@ -213,16 +165,11 @@ export default widget(frame => {
   const homeButton = button("To the prompt", () => go([0, 0])), againButton = button("Write again", again);
   const copyButton = button("Copy text", copy);
   const speed = h("span", { class: "nw-muted nw-play-speed" }), said = h("p", { class: "nw-play-said", role: "status" });
-  const sliders = k => [
-    ["temperature", { step: 0.05, shown: x => x.toFixed(2) }],
-    ["top_k", { step: 1, to: i => stopsOf(V)[i], from: k => nearest(stopsOf(V), k), shown: k => (k >= V ? "all" : String(k)) }],
-    ["top_p", { step: 0.01, shown: x => x.toFixed(2) }],
-    ["min_p", { step: 0.01, shown: x => x.toFixed(2) }],
-  ].map(([name, options]) => slider(frame, name + which[k], { label: name.replace("_", "-"), ...options }));
   const sets = which.map((w, k) => h("div", { class: `nw-play-set nw-play-set${w}`, role: "group", "aria-label": `Setting ${letters[k]}` },
-    h("b", {}, letters[k]), h("div", { class: "nw-controls" }, sliders(k))));
+    h("b", {}, letters[k]), h("div", { class: "nw-controls" }, settingSliders(frame, w, V))));
   const views = which.map((_, k) => view(k));
-  const treeView = branchTable();
+  const branches = branchTable({ cleanup, resized: () => { if (tree.length > 1) plan(); },
+    pick: leaf => go([leaf, get("compare") ? ends[1] : leaf], "At the end of this branch.") });
   const lookBox = attentionView();
 
   root.append(
@@ -235,10 +182,10 @@ export default widget(frame => {
     h("p", { class: "nw-play-legend nw-muted" }, h("span", {}, "p of each token:"), ["0.5 or more", "0.1 or more", "0.01 or more", "less"].map((text, i) =>
       h("span", {}, h("i", { class: `nw-play-level${i}` }, "a"), text)), h("span", {}, "◆ most probable"), h("span", {}, "● drawn by the seed"), h("span", {}, "dashed: temperature 1, nothing cut")),
     sets[0], h("div", { class: "nw-row" }, checkbox(frame, "compare", "second setting beside it, on the same random numbers"), copyButton, speed), sets[1],
-    treeView.element, lookBox.element);
+    branches.element, lookBox.element);
 
   function copy() {
-    const text = prompt + get("after") + textOf(ends[0]);
+    const text = prompt + get("after") + texts(pathTo(tree, ends[0]).filter(node => !ended(node))).join("");
     const done = navigator.clipboard?.writeText(text) ?? Promise.reject();
     done.then(() => { note = "Copied."; plan(); }, () => { note = "The browser keeps its clipboard closed here: mark the text and copy it."; plan(); });
   }
@@ -279,14 +226,11 @@ export default widget(frame => {
       if (of !== tree) { shown = []; parts.splice(0).forEach(part => part.remove()); of = tree; } // another tree counts its nodes anew
       while (same < path.length && path[same] === shown[same]) same++;
       if (same < shown.length) parts.splice(same).forEach(part => part.remove());
-      if (path.length > same) {
-        const texts = words.texts(path.map(n => tree[n].id)).slice(same);
-        texts.forEach((piece, i) => {
-          const isEnd = ended(path[same + i]), part = h("span", { role: "button", tabindex: -1, class: "nw-play-level0", "aria-label": label(tree[path[same + i]].id), "aria-pressed": "false" }, isEnd ? "■" : piece.replaceAll("\n", "↵\n") || "·");
-          parts.push(part);
-          body.append(part);
-        });
-      }
+      texts(path).forEach((piece, i) => { // all of them: a character may be whole only with the token that came now
+        const words = ended(path[i]) ? "■" : piece.replaceAll("\n", "↵\n") || "·";
+        if (!parts[i]) body.append(parts[i] = h("span", { role: "button", tabindex: -1, class: "nw-play-level0", "aria-label": label(tree[path[i]].id), "aria-pressed": "false" }));
+        if (parts[i].textContent !== words) parts[i].textContent = words;
+      });
       shown = path;
       if (parts.length && !parts.some(part => part.tabIndex === 0)) reach(parts.length - 1);
       parts.forEach((part, i) => {
@@ -294,7 +238,7 @@ export default widget(frame => {
         if (part.told === p || p === null) return;
         part.told = p;
         part.className = `nw-play-level${surpriseLevel(p)}`;
-        part.setAttribute("aria-label", `${label(tree[shown[i]].id)}, probability ${shownShare(Math.exp(p))}`);
+        part.setAttribute("aria-label", `${label(tree[shown[i]].id)}, probability ${share(Math.exp(p))}`);
       });
       text.setAttribute("aria-label", `Text${sides().length > 1 ? ` ${letters[k]}` : ""}: arrow keys go from token to token, Enter shows what could stand in its place`);
       element.classList.toggle("nw-play-ended", ended(ends[k]));
@@ -311,7 +255,7 @@ export default widget(frame => {
         rest.textContent = "";
       }
       if (!ids.length || !logits) return;
-      const p = distribution(logits, settingOf(k)), own = softmax(Float64Array.from(logits)), order = ranking(logits), drawn = next(logits, settingOf(k), get("seed"), depth);
+      const scores = Float64Array.from(logits), p = cutDistribution(scores, settingOf(k)), own = softmax(scores), order = ranking(logits), drawn = next(logits, settingOf(k), get("seed"), depth);
       const list = order.slice(0, rows.length), rank = order.indexOf(id) + 1, size = V.toLocaleString("en-US");
       for (const one of [drawn, id]) if (one !== null && !list.includes(one)) list[Math.max(0, list.length - (one === id ? 1 : 2))] = one; // both are to be seen
       title.textContent = id === null ? `Next token, one of ${size}` : there === ends[k] && over && there !== asked ? `The text has ended. In place of its end, ■:`
@@ -319,7 +263,7 @@ export default widget(frame => {
       rows.forEach((row, i) => row.update({ id: list[i], p: p[list[i]], own: own[list[i]], best: list[i] === order[0], drawn: list[i] === drawn, there: list[i] === id }));
       let others = 0, kept = 0;
       p.forEach((v, id) => { if (v > 0) kept++; if (!list.includes(id)) others += v; });
-      rest.textContent = `${count(V - list.length, "other token")}: ${shownShare(others)} together. ${kept === V ? "None is" : `${count(V - kept, "token")} ${V - kept === 1 ? "is" : "are"}`} cut off.`;
+      rest.textContent = `${count(V - list.length, "other token")}: ${share(others)} together. ${kept === V ? "None is" : `${count(V - kept, "token")} ${V - kept === 1 ? "is" : "are"}`} cut off.`;
     }
     return { element, update };
   }
@@ -339,63 +283,14 @@ export default widget(frame => {
         fill.style.width = `${(100 * now.p).toFixed(2)}%`;
         ghost.style.width = `${(100 * now.own).toFixed(2)}%`;
         ghost.hidden = now.own < 0.001;
-        value.textContent = shownShare(now.p);
+        value.textContent = share(now.p);
         mark.textContent = (now.best ? "◆" : "") + (now.drawn ? "●" : "");
         element.classList.toggle("nw-play-there", now.there);
-        element.setAttribute("aria-label", [label(id), `probability ${shownShare(now.p)}`, now.best && "most probable", now.drawn && "drawn by the seed", now.there && "in the text"].filter(Boolean).join(", "));
+        element.setAttribute("aria-label", [label(id), `probability ${share(now.p)}`, now.best && "most probable", now.drawn && "drawn by the seed", now.there && "in the text"].filter(Boolean).join(", "));
       },
     };
   }
 
-  const textOf = node => words.texts(pathTo(tree, node).filter(n => !ended(n)).map(n => tree[n].id)).join("");
-
-  // All branches: a drawing of where each leaves another, how it goes on, and its log-probability.
-  function branchTable() {
-    const body = h("tbody"), drawing = s("svg", { class: "nw-play-tree", "aria-hidden": "true" });
-    const table = h("table", {}, h("thead", {}, h("tr", {}, ["", "branch", "tokens", "ln p", "a token"].map((text, i) =>
-      h("th", { scope: "col" }, i ? text : h("span", { class: "nw-visually-hidden" }, "drawing"))))), body);
-    const scroll = h("div", { class: "nw-play-scroll", tabindex: 0, role: "group", "aria-label": "Branches" }, table, drawing);
-    const element = h("div", { class: "nw-play-branches" }, h("p", { class: "nw-play-title" }, "The tree: every branch, and how probable the model finds it"), scroll);
-    let made = "";
-    function update() {
-      const rows = rowsOf(tree), key = [prompt, tree.length, ends.join(), get("compare"), tree.filter(n => n.logits).length].join("|");
-      element.hidden = tree.length === 1;
-      if (made === key || element.hidden) return;
-      made = key;
-      const on = new Set(sides().flatMap(k => pathTo(tree, ends[k])));
-      body.replaceChildren(...rows.map(({ leaf, from }) => {
-        const path = pathTo(tree, leaf), all = path.map(logp), whole = !all.includes(null), total = all.reduce((a, b) => a + b, 0);
-        const texts = words.texts(path.map(n => tree[n].id)).map((text, i) => (ended(path[i]) ? "■" : text)), text = texts.slice(from).join("").replaceAll("\n", "↵");
-        const marks = sides().filter(k => ends[k] === leaf || (on.has(leaf) && pathTo(tree, ends[k]).includes(leaf))).map(k => (sides().length > 1 ? letters[k] : "▸")).join("");
-        const shown = [...text];
-        const pick = button([h("b", {}, marks), h("bdi", {}, (from ? "…" : "") + shown.slice(0, 60).join("") + (shown.length > 60 ? "…" : ""))], () => go(get("compare") ? [leaf, ends[1]] : [leaf, leaf], "At the end of this branch."));
-        return h("tr", {}, h("td"), h("td", {}, pick), [String(path.length), whole ? number(total) : "…", whole && path.length ? number(total / path.length, 3) : "…"].map(t => h("td", {}, t)));
-      }));
-      paintTree(rows);
-    }
-    function paintTree(rows) {
-      const first = body.rows[0]?.getBoundingClientRect();
-      if (!first?.height) return;
-      const cell = body.rows[0].cells[0].getBoundingClientRect(), outer = scroll.getBoundingClientRect(), deepest = Math.max(...rows.map(r => tree[r.leaf].depth), 1);
-      const width = cell.width, tall = body.getBoundingClientRect().height, y = i => { const r = body.rows[i].getBoundingClientRect(); return r.top - first.top + r.height / 2; };
-      drawing.setAttribute("viewBox", `0 0 ${width} ${tall}`);
-      Object.assign(drawing.style, { left: `${cell.left - outer.left + scroll.scrollLeft}px`, top: `${first.top - outer.top + scroll.scrollTop}px`, width: `${width}px`, height: `${tall}px` });
-      const x = depth => 5 + (depth / deepest) * (width - 12), along = new Set(sides().flatMap(k => pathTo(tree, ends[k])));
-      drawing.replaceChildren(...rows.flatMap(({ leaf, from, row }, i) => {
-        const line = d => s("path", { d, fill: "none", stroke: "var(--nw-muted)", "stroke-width": 1.5 }), last = tree[leaf].depth;
-        const reached = Math.max(from, ...pathTo(tree, leaf).filter(n => along.has(n)).map(n => tree[n].depth));
-        return [
-          line(row < 0 ? `M${x(0)} ${y(i)}H${x(last)}` : `M${x(from)} ${y(row)}V${y(i)}H${x(last)}`),
-          reached > from && s("path", { d: `M${x(from)} ${y(i)}H${x(reached)}`, fill: "none", stroke: "var(--nw-orange)", "stroke-width": 3 }),
-          s("circle", { cx: x(last), cy: y(i), r: ended(leaf) ? 4 : 3, fill: ended(leaf) ? "var(--nw-ink)" : "var(--nw-muted)" }),
-        ].filter(Boolean);
-      }));
-    }
-    const watch = new ResizeObserver(() => { made = ""; if (tree.length > 1) plan(); });
-    watch.observe(scroll);
-    cleanup(() => watch.disconnect());
-    return { element, update };
-  }
 
   // Who looks at whom, for the text as it stands; drawn when asked for, and not while the model writes.
   function attentionView() {
@@ -416,7 +311,7 @@ export default widget(frame => {
       row = T - 1;
       const says = () => {
         const look = weights.subarray(row * T, (row + 1) * T), most = argmax(look);
-        told.textContent = `“${visible(tokens[row])}” (${row}) looks most at “${visible(tokens[most])}” (${most}), with weight ${shownShare(look[most])}. Click another row.`;
+        told.textContent = `“${visible(tokens[row])}” (${row}) looks most at “${visible(tokens[most])}” (${most}), with weight ${share(look[most])}. Click another row.`;
       };
       const shown = { tokens, weights, causal: true, arcs: T <= 64, label: `Attention weights of layer ${get("layer")}, head ${get("head")}, for ${count(T, "token")}`,
         pick: place => { if (place?.row >= 0) { row = place.row; head.mark({ row }); says(); } } };
@@ -438,7 +333,10 @@ export default widget(frame => {
     if (since && written > 20) speed.textContent = `${Math.round(written * sides().length / ((performance.now() - since) / 1000)).toLocaleString("en-US")} tokens a second`;
     const text = [problem, note].filter(Boolean).join(" ");
     if (said.textContent !== text) said.textContent = text;
-    if (!running || performance.now() - drawn > 250) { treeView.update(); drawn = performance.now(); } // while it writes, now and then
+    if (!running || performance.now() - drawn > 250) { // while it writes, now and then
+      branches.update({ tree, ends: sides().map(k => ends[k]), texts, logp, isEnd: ended });
+      drawn = performance.now();
+    }
     lookBox.update();
   }
 
@@ -465,7 +363,8 @@ export default widget(frame => {
     let place = !running && !chase; // nodes come from Python or an address, unless this figure is about to set them
     if (get("prompt") !== prompt) {
       const first = prompt === null;
-      if (running) stop();
+      stop();
+      chase = 0;
       readPrompt();
       note = "";
       hover = locked = null;
@@ -494,11 +393,3 @@ export default widget(frame => {
     work();
   });
 });
-
-// What a top-k slider stops at: each number up to 20, then steps of some 5 %, and the whole vocabulary.
-export function stopsOf(V) {
-  const ks = [];
-  for (let k = 1; k < V; k = Math.max(k + 1, Math.round(k * 1.05))) ks.push(k);
-  return [...ks, V];
-}
-const nearest = (stops, k) => stops.reduce((best, stop, i) => (Math.abs(stop - k) < Math.abs(stops[best] - k) ? i : best), 0);

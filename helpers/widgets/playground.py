@@ -15,9 +15,9 @@ import numpy as np
 import traitlets
 
 from helpers import plots, sampling
-from helpers.widgets.base import Number, Whole, Widget
+from helpers.widgets.base import Whole
+from helpers.widgets.setting import SETTING, TwoSettings, both_settings, options
 
-SETTING = ("temperature", "top_k", "top_p", "min_p")
 PRECISIONS = ("int8", "float16", "float32")
 GROUP = 16  # weights that share a scale
 PARAMETERS = 8_000_000
@@ -84,7 +84,7 @@ def unpacked(weights: dict) -> dict[str, np.ndarray]:
     return arrays
 
 
-class Playground(Widget):
+class Playground(TwoSettings):
     """A trained GPT to play with: type a prompt, look at the next token, draw, go back, branch, compare.
 
     model, tokenizer: a `gpt.GPT` and what it was trained with. prompt: the text to begin with; after: what is put
@@ -97,20 +97,13 @@ class Playground(Widget):
     of `sampling.Mulberry32(seed)`, so `write` here and *Run* in the figure give the same text.
     """
 
-    settings = ("prompt", *SETTING, "compare", *(f"{name}_b" for name in SETTING), "seed", "branches", "node", "node_b",
-                "look", "layer", "head")  # fmt: skip
+    settings = ("prompt", *TwoSettings.setting_traits, "branches", "node", "node_b", "look", "layer", "head")
 
     prompt = traitlets.Unicode("").tag(sync=True)
     after = traitlets.Unicode("").tag(sync=True)
     examples = traitlets.List(traitlets.Unicode()).tag(sync=True)
     weights = traitlets.Dict(read_only=True).tag(sync=True)
     tokenizer = traitlets.Dict(read_only=True).tag(sync=True)
-    compare = traitlets.Bool(False).tag(sync=True)
-    temperature, temperature_b = Number(0.8, 0, 3).tag(sync=True), Number(0.8, 0, 3).tag(sync=True)
-    top_k, top_k_b = Whole(1, 1, 65_536).tag(sync=True), Whole(1, 1, 65_536).tag(sync=True)
-    top_p, top_p_b = Number(1.0, 0, 1).tag(sync=True), Number(1.0, 0, 1).tag(sync=True)
-    min_p, min_p_b = Number(0.0, 0, 1).tag(sync=True), Number(0.0, 0, 1).tag(sync=True)
-    seed = Whole(1, 0, (1 << 32) - 1).tag(sync=True)
     branches = traitlets.List().tag(sync=True)
     node = Whole(0, 0, MOST).tag(sync=True)
     node_b = Whole(0, 0, MOST).tag(sync=True)
@@ -123,8 +116,6 @@ class Playground(Widget):
         if precision not in PRECISIONS:
             raise ValueError(f"precision = {precision!r} came; choose one of {', '.join(PRECISIONS)}.")
         self._check(model, tokenizer)
-        if unknown := set(second or {}) - set(SETTING):
-            raise ValueError(f"The second setting has {min(unknown)!r}; it may have {', '.join(SETTING)}.")
         self._tokenizer, self._model = tokenizer, copy.deepcopy(model)
         self._end = tokenizer.encode("<end>")[0] if "<end>" in getattr(tokenizer, "specials", ()) else None
         weights = packed(model, precision)
@@ -133,16 +124,13 @@ class Playground(Widget):
             parameter.data[...] = arrays[name]
         self.set_trait("weights", weights)
         self.set_trait("tokenizer", tokenizer.to_dict())
-        V = tokenizer.vocab_size
-        first = {"temperature": 0.8, "top_k": V if top_k is None else top_k, "top_p": 1.0, "min_p": 0.0}
-        first |= {name: values.pop(name) for name in SETTING if name in values}
-        values |= first | {f"{name}_b": value for name, value in (first | (second or {})).items()}
+        first = {"temperature": 0.8, "top_k": top_k} | {name: values.pop(name) for name in SETTING if name in values}
+        like_first = {name: value for name, value in first.items() if value is not None}
+        values = both_settings(self.V, first, like_first | (second or {})) | values
         super().__init__(prompt=prompt, compare=values.pop("compare", second is not None), **values)
-        most = {"low": 1, "high": V, "whole": True}
-        limits = {
-            name: {"low": 1, "high": getattr(model.config, f"{name}s"), "whole": True} for name in ("layer", "head")
-        }
-        self.set_trait("bounds", self.bounds | {"top_k": most, "top_k_b": most} | limits)
+        most = {"layer": model.config.layers, "head": model.config.heads}
+        limits = {name: {"low": 1, "high": high, "whole": True} for name, high in most.items()}
+        self.set_trait("bounds", self.bounds | limits)
         if steps:
             for which in ("", "_b") if self.compare else ("",):
                 self.write(steps, which)
@@ -181,10 +169,14 @@ class Playground(Widget):
             )
         return proposal["value"]
 
-    @traitlets.validate("top_k", "top_k_b", "layer", "head")
-    def _not_above(self, proposal):
-        name, value, config = proposal["trait"].name, proposal["value"], self._model.config
-        most = {"layer": config.layers, "head": config.heads}.get(name, config.vocab_size)
+    @property
+    def V(self) -> int:
+        return self._tokenizer.vocab_size
+
+    @traitlets.validate("layer", "head")
+    def _in_the_model(self, proposal):
+        name, value = proposal["trait"].name, proposal["value"]
+        most = getattr(self._model.config, f"{name}s")
         if value > most:
             raise traitlets.TraitError(f"{name} = {value} came; it must be a whole number from 1 to {most}.")
         return value
@@ -211,29 +203,15 @@ class Playground(Widget):
 
     # What the figure does, in Python
 
-    def setting(self, which: str = "") -> dict:
-        """temperature, top_k, top_p and min_p of the first setting, or of the second with which="_b"."""
-        values = {name: getattr(self, name + which) for name in SETTING}
-        off = {"top_k": self._model.config.vocab_size, "top_p": 1, "min_p": 0}
-        return {name: None if value == off.get(name) else value for name, value in values.items()}
-
     def prompt_ids(self) -> list[int]:
         """The prompt and what comes `after` it as token ids; what the vocabulary lacks is left out."""
         text = self.prompt + self.after if self.prompt.strip() else ""
-        try:
-            return self._tokenizer.encode(text)
-        except ValueError:
-            return [i for piece in self._pieces(text) for i in self._known(piece)]
-
-    def _pieces(self, text: str) -> list[str]:
-        split = getattr(self._tokenizer, "_split", list)
-        return split(text)
-
-    def _known(self, piece: str) -> list[int]:
-        try:
-            return self._tokenizer.encode(piece)
-        except ValueError:
-            return []
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # as a browser reads half a character
+        if not hasattr(self._tokenizer, "split"):
+            return self._tokenizer.encode(text)  # bytes: any text fits
+        unknown = self._tokenizer.ids.get("<unk>")
+        ids = (self._tokenizer.ids.get(piece, unknown) for piece in self._tokenizer.split(text))
+        return [i for i in ids if i is not None]
 
     def path(self, which: str = "") -> list[int]:
         """The tokens from the prompt to the node of the first setting, or of the second."""
@@ -256,7 +234,7 @@ class Playground(Widget):
 
     def distribution(self, which: str = "") -> np.ndarray:
         """The probabilities (V,) to draw the token after the node from."""
-        return sampling.next_distribution(self.logits(which), **self.setting(which))
+        return sampling.next_distribution(self.logits(which), **options(self.setting(which), self.V))
 
     def write(self, steps: int, which: str = "") -> str:
         """Write `steps` tokens after the node, as *Run* does, or fewer where the end token comes; returns `text`."""
@@ -266,7 +244,7 @@ class Playground(Widget):
         rng = sampling.Mulberry32(self.seed)
         rng.random(len(path))
         if not path or path[-1] != self._end:
-            choose = sampling.chooser(**self.setting(which), rng=rng)
+            choose = sampling.chooser(**options(self.setting(which), self.V), rng=rng)
             read = self._read(which)
             self._add(self._model.generate(read, steps, choose, stop=self._end)[len(read) :], which)
         return self.text(which)

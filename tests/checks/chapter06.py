@@ -61,6 +61,12 @@ def deep_and_narrow():
     return {"channels": 96, "layers": 8, "heads": 4}
 
 
+@other_style(checks.within_budget)
+def searched():
+    C, layers = np.array([96, 8])
+    return {"channels": C, "layers": layers, "heads": np.int64(6)}
+
+
 @wrong(checks.within_budget, "over a million")
 def too_wide():
     return {"channels": 512, "layers": 2, "heads": 8}

@@ -235,7 +235,7 @@ def test_words_are_cut_alike(specials, page):
     tokenizer = WordTokenizer(texts[::2], specials=specials)
     found = page.evaluate(CUT, [tokenizer.to_dict(), texts])
     for text, (ids, pieces) in zip(texts, found, strict=True):
-        assert pieces == tokenizer._split(text), text
+        assert pieces == tokenizer.split(text), text
         unknown = tokenizer.ids.get("<unk>") if "<unk>" in specials else None
         assert ids == [tokenizer.ids.get(piece, unknown) for piece in pieces]
 
