@@ -63,8 +63,8 @@ mpl.rcParams.update(
 
 
 STRIP_STYLE = (
-    ".nw-strip{display:flex;flex-wrap:wrap;gap:.35em 1.1em;list-style:none;padding:0;margin:1em 0}"
-    ".nw-strip li{position:relative;margin:0;padding:.2em .65em;border:1px solid var(--nw-muted);border-radius:.4em;"
+    ".nw-strip{display:flex;flex-wrap:wrap;gap:.35em 1em;list-style:none;padding:0;margin:1em 0}"
+    ".nw-strip li{position:relative;margin:0;padding:.2em .45em;border:1px solid var(--nw-muted);border-radius:.4em;"
     "background:var(--nw-soft);color:var(--nw-ink);font-size:.85em}"
     '.nw-strip li+li::before{content:"→";position:absolute;left:-1.05em;color:var(--nw-muted)}'
     ".nw-strip li[aria-current=true]{border:2px solid var(--nw-orange);font-weight:700}"

@@ -198,7 +198,8 @@ def beam_search(
 
     next_log_probs: n lists of ids → the log-probabilities of what comes next, (n, V). A continuation that reaches the
     token `end` is finished and keeps its score, the sum of its log-probabilities divided by its length (without the
-    prompt) to the power `length_penalty`. With `width` 1 this is greedy. Source: Sutskever, Vinyals and Le 2014.
+    prompt) to the power `length_penalty`. With `width` 1 this is greedy.
+    Sources: Sutskever, Vinyals and Le 2014; for the division Wu et al. 2016, section 7, without their constant.
     """
     _checked_count("width", width)
     _checked_count("steps", steps)

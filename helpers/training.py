@@ -267,6 +267,7 @@ class Run:
         self.history.snapshots |= {0: snapshots[0]} if 0 in snapshots else {}
         self._until = 0
         self._launch()
+        self.pause()  # returns when the new thread holds, so that nothing is added to the history after this
 
     def wait(self, timeout: float | None = None) -> History:
         """Wait until the run is finished or stopped, at most `timeout` seconds. An error in the run is raised here.

@@ -27,20 +27,30 @@ def copy_shipped(target: Path) -> None:
             shutil.copy2(ROOT / name, target / name)
 
 
-def build(tree: Path) -> subprocess.CompletedProcess:
-    """Build the site in `tree` with the command of `make book`, importing `helpers` from there."""
+def building(tree: Path, output=subprocess.PIPE) -> subprocess.Popen:
+    """Begin to build the site in `tree` with the command of `make book`, importing `helpers` from there."""
     code = "from jupyter_book.cli.main import main; main()"  # `python -m jupyter_book` is not there
-    command = [sys.executable, "-c", code, "build", ".", "-W", "--keep-going"]
-    env = {**os.environ, "PYTHONPATH": str(tree), "NO_COLOR": "1"}
-    return subprocess.run(
-        command,
+    return subprocess.Popen(
+        [sys.executable, "-c", code, "build", ".", "-W", "--keep-going"],
         cwd=tree,
-        env=env,
+        env={**os.environ, "PYTHONPATH": str(tree), "NO_COLOR": "1"},
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
+        stdout=output,
         stderr=subprocess.STDOUT,
         text=True,
     )
+
+
+def build(tree: Path) -> subprocess.CompletedProcess:
+    """Build the site in `tree`: the exit code, and all that was said."""
+    with building(tree) as process:
+        said, _ = process.communicate()
+        return subprocess.CompletedProcess(process.args, process.returncode, said)
+
+
+def pytest_collection_modifyitems(items):
+    """Tests of the whole site come last: it takes minutes to build, and is built while the others run."""
+    items.sort(key=lambda item: "site" in item.fixturenames)
 
 
 @pytest.fixture(scope="module")
@@ -52,15 +62,29 @@ def browser():
         browser.close()
 
 
-@pytest.fixture(scope="session")
-def site(tmp_path_factory) -> Path:
-    """The folder of the built HTML. NEXT_WORD_SITE names one that is there already, to save a developer's time."""
-    if (there := os.environ.get("NEXT_WORD_SITE")) and not os.environ.get("CI"):
-        return Path(there).resolve()
+@pytest.fixture(scope="session", autouse=True)
+def site_in_the_making(request, tmp_path_factory):
+    """A build of the site, begun before the first test if one of them needs it: its folder, process, and output."""
+    there = os.environ.get("NEXT_WORD_SITE") and not os.environ.get("CI")
+    if there or not any("site" in item.fixturenames for item in request.session.items):
+        yield None
+        return
     tree = tmp_path_factory.mktemp("site")
     copy_shipped(tree)
-    done = build(tree)
-    if done.returncode:
+    with open(tmp_path_factory.mktemp("said") / "build.log", "w+", encoding="utf-8") as said:
+        with building(tree, said) as process:
+            yield tree, process, said
+            process.terminate()  # does nothing to one that has ended
+
+
+@pytest.fixture(scope="session")
+def site(site_in_the_making) -> Path:
+    """The folder of the built HTML. NEXT_WORD_SITE names one that is there already, to save a developer's time."""
+    if site_in_the_making is None:
+        return Path(os.environ["NEXT_WORD_SITE"]).resolve()
+    tree, process, said = site_in_the_making
+    if process.wait():
+        said.seek(0)
         reports = "\n".join(path.read_text() for path in sorted(tree.glob("_build/html/reports/**/*.log")))
-        pytest.fail(f"The site did not build:\n{done.stdout[-6000:]}\n{reports[-6000:]}", pytrace=False)
+        pytest.fail(f"The site did not build:\n{said.read()[-6000:]}\n{reports[-6000:]}", pytrace=False)
     return tree / "_build" / "html"

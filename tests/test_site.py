@@ -5,6 +5,7 @@ import importlib.util
 import os
 import re
 import shutil
+from collections import Counter
 from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
@@ -53,16 +54,24 @@ def test_page_is_whole(page_name, home, browser):
 
 @pytest.mark.parametrize("page_name", PAGES)
 def test_page_is_accessible(page_name, site, browser):
-    with site_checks.served(site) as home, site_checks.watched(browser, home) as (page, complaints):
+    screens = [("dark", 360), ("light", 1280), ("dark", 1280)]  # narrow first: the theme sees late what begins to scroll
+    if page_name.startswith("notebooks/"):
+        screens.pop()  # it takes seconds, and each mode and each width has been there
+    phone = {"width": 360, "height": 740}
+    with (
+        site_checks.served(site) as home,
+        site_checks.watched(browser, home, viewport=phone) as (page, complaints),
+    ):
         page.goto(f"{home}{page_name}.html")
         page.wait_for_selector("main")
         site_checks.settle(page)
         page.wait_for_function(site_checks.MOUNTED)
-        for mode in ("light", "dark"):
+        for mode, width in screens:
+            page.set_viewport_size({"width": width, "height": 740})
             page.emulate_media(color_scheme=mode)
             page.wait_for_function("mode => document.documentElement.dataset.theme === mode", arg=mode)
             page.evaluate("document.getAnimations().forEach(fade => fade.finish())")  # no color is half-way
-            complaints += [f"{mode}: {complaint}" for complaint in site_checks.accessibility(page)]
+            complaints += [f"{mode}, {width} px: {complaint}" for complaint in site_checks.accessibility(page)]
         assert not complaints, "\n".join(complaints)
 
 
@@ -97,6 +106,36 @@ def test_menu_on_a_phone(home, browser):
         page.locator(".primary-toggle:visible").first.click()
         page.locator("#pst-primary-sidebar-modal a:visible", has_text="How to read").click()
         page.wait_for_url("**/how-to-read.html")
+        assert not complaints, complaints
+
+
+def test_keys_alone_get_through_a_chapter(site, browser):
+    """From the top to the next chapter: every control is reached, questions take guesses, folds open, sliders move."""
+    keys = {"summary": "Enter", "range": "ArrowLeft"}
+    keys |= {f"{kind} of a question": key for kind, key in (("radio", "Space"), ("number", "5"), ("commit", "Enter"))}
+    kinds, still = Counter(), Counter()
+    with site_checks.watched(browser, site.as_uri(), viewport={"width": 1280, "height": 800}) as (page, complaints):
+        page.goto(f"{site.as_uri()}/notebooks/07_sampling.html")
+        site_checks.settle(page)
+        page.wait_for_function(site_checks.MOUNTED)
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")  # "Skip to main content"
+        for _ in range(1000):
+            page.keyboard.press("Tab")
+            before = page.evaluate(site_checks.FOCUSED)
+            kinds[before["kind"]] += 1
+            if before["rel"] == "next":
+                break
+            if key := keys.get(before["kind"]):
+                page.keyboard.press(key)
+                page.evaluate(site_checks.PAINTED)
+                still[before["kind"]] += page.evaluate(site_checks.FOCUSED) == before
+        assert not page.evaluate(site_checks.UNREACHED)
+        assert kinds.keys() >= {*keys, "a", "button", "checkbox", "number", "select", "textarea"}, kinds
+        assert still.pop("range") < kinds["range"] / 2 and not any(still.values()), still  # some are at their left ends
+        assert not page.locator(".nw-cover, article details:not([open]) > summary:visible").count()
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/08_writing.html")
         assert not complaints, complaints
 
 

@@ -52,7 +52,7 @@ def line(key: str, entry: Entry) -> str:
     year = f" ({fields['year']})." if "year" in fields else ""
     title = f"*{fields['title']}*" if entry.type == "book" else fields["title"]
     rest = ". ".join(part for part in (title, where(fields), link(fields)) if part)
-    return f'- <a id="{key}"></a>**{names(entry)}**{year} {rest}.'
+    return f'- <a id="{key}"></a>**{names(entry)}**{year} {rest}.'.replace("?.", "?")
 
 
 def entries(bib: Path = BOOK / "references.bib") -> list[tuple[str, Entry]]:

@@ -213,6 +213,12 @@ def shares_of_all_pairs(ids, V, add):
 
 
 @smoothed_bigram.mistake
+def not_divided(ids, V, add):
+    """These are counts. By what is a row divided, to become probabilities?"""
+    return pairs_of(ids[:-1], ids[1:], V) + add
+
+
+@smoothed_bigram.mistake
 def every_second(ids, V, add):
     """Your pairs leave one character out between them. Which character comes directly after?"""
     return rows_to_1(pairs_of(ids[:-2], ids[2:], V) + add)
@@ -355,6 +361,12 @@ def next_then_this(P, ids):
 
 
 @perplexity.mistake
+def whole_rows(P, ids):
+    """`P[ids]` takes whole rows: all that might have come. Which number of each row belongs to what came?"""
+    return np.exp(-np.log(P[ids]).mean())
+
+
+@perplexity.mistake
 def zero_patched(P, ids):
     """What the model holds for impossible has no limit to its surprise; yours is finite. Smoothing is a matter for
     the model, before it is measured."""
@@ -433,6 +445,12 @@ def place_in_sorted_order(counts, rng):
 
 
 @draw.mistake
+def count_itself(counts, rng):
+    """You return a count. What is wanted is the place of the token in the row."""
+    return counts[draw.right(counts, rng)]
+
+
+@draw.mistake
 def seed_inside(counts, rng):
     """Every draw is the same. A generator that is made anew from the same seed begins anew; use the one that comes
     in."""
@@ -464,7 +482,7 @@ def memory_of_two(write):
     one, two = held_out_loss(text, 1), held_out_loss(text, 2)
     found = f"Counted on the first half, measured on the second: bigram {one:.2f} nats, trigram {two:.2f} nats."
     if one < 0.5:
-        return f"{found}\nThe bigram does too well. After at least one character, two different ones should come."
+        return f"{found}\nThe bigram does too well: 0.5 nats are wanted. After which characters can more than one come?"
     if two > 0.1:
         return f"{found}\nThe trigram is in doubt, too. Two characters should settle what comes next."
     return Verdict(found, passed=True)

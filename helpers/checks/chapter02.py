@@ -318,6 +318,16 @@ def one_step(loss, w, rate, steps):
 
 
 @descent.mistake
+def slopes_piled_up(loss, w, rate, steps):
+    """The first step is right. Each later one holds the slopes of earlier steps, too. With what should it begin?"""
+    piled = np.zeros(w.shape)
+    for _ in range(steps):
+        piled += slopes(loss, w)
+        w = w - rate * piled
+    return w
+
+
+@descent.mistake
 def nudged_together(loss, w, rate, steps):
     """All numbers are nudged at once, so each gets the sum of all slopes. Nudge one, and leave the others alone."""
     for _ in range(steps):

@@ -112,6 +112,20 @@ def zeros_everywhere(T, window):
 
 
 @window_mask.mistake
+def a_large_number(T, window):
+    """So large a number does nearly the same. Minus infinity is asked for, whose exponential is 0 whatever the scores
+    are."""
+    return np.where(np.isfinite(window_mask.right(T, window)), 0, -1e9)
+
+
+@window_mask.mistake
+def multiplied_by_infinity(T, window):
+    """The allowed places are nan: infinity times 0 is no number. How can you choose between two numbers, without a
+    product?"""
+    return np.where(np.isfinite(window_mask.right(T, window)), np.nan, -np.inf)
+
+
+@window_mask.mistake
 def plain_causal(T, window):
     """The future is hidden, and the distant past is not. Look at the last row: how many zeros may it have?"""
     return allowed_to_mask(back(T) >= 0)
@@ -250,6 +264,15 @@ def mask_turned(q, k, v, mask):
 def along_the_queries(q, k, v, mask):
     """The columns of your weights sum to 1. Each *row* belongs to one token that looks; what should sum to 1?"""
     return softmax(q @ turned(k) / np.sqrt(q.shape[-1]) + mask, axis=-2) @ v
+
+
+@attention.mistake
+def sums_lined_up_wrongly(q, k, v, mask):
+    """Each *column* of your exponentials is divided by the sum of a row. What shape have the sums, and which one do
+    they need?"""
+    scores = q @ turned(k) / np.sqrt(q.shape[-1]) + mask
+    e = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1) @ v
 
 
 @attention.mistake

@@ -199,6 +199,13 @@ def norm_after(x, norm1, attend, norm2, mlp):
 
 
 @block.mistake
+def results_normalized(x, norm1, attend, norm2, mlp):
+    """You normalize what a part returns. The norm comes before the part: it is for what the part reads."""
+    x = x + norm1(attend(x))
+    return x + norm2(mlp(x))
+
+
+@block.mistake
 def stream_normalized(x, norm1, attend, norm2, mlp):
     """You add to the normalized copy, so the stream itself is changed. The norm is for the part alone."""
     x = norm1(x)
@@ -278,6 +285,12 @@ def both_moved(ids, starts, T):
 def exchanged(ids, starts, T):
     """Inputs and targets are exchanged: return what is read first."""
     return window(ids, starts, T, 1), window(ids, starts, T, 0)
+
+
+@inputs_and_targets.mistake
+def a_pair_for_each_row(ids, starts, T):
+    """You return a pair for each row. Two arrays are wanted, one of all inputs, and one of all targets."""
+    return list(zip(window(ids, starts, T, 0), window(ids, starts, T, 1)))
 
 
 @inputs_and_targets.mistake

@@ -97,41 +97,68 @@ GUESSED = np.array([[1, 2, 3, 4], [4, 3, 2, 1], [1, 1, 1, 1], [2, 2, 3, 4], [1, 
 RIGHT = np.array([[1, 2, 3, 4], [4, 2, 3, 1], [2, 3, 4, 1], [1, 2, 3, 4], [4, 3, 2, 1], [3, 4, 1, 2]])
 
 
+def scores_for(tokens, V, seed):
+    """Scores (…, V) that are highest at `tokens`, by a margin that differs from place to place."""
+    rng = np.random.default_rng(seed)
+    return rng.uniform(0, 1, (*tokens.shape, V)) + np.eye(V)[tokens] * rng.uniform(1, 3, (*tokens.shape, 1))
+
+
 @exercise(
     {
-        "six texts": (GUESSED, RIGHT),
-        "the first two texts": (GUESSED[:2], RIGHT[:2]),
-        "one text": (GUESSED[3:4], RIGHT[3:4]),
-        "four texts": (GUESSED[1:5], RIGHT[1:5]),
+        "six texts, nine tokens": (scores_for(GUESSED, 9, 0), RIGHT),
+        "the first two texts": (scores_for(GUESSED[:2], 9, 1), RIGHT[:2]),
+        "one text": (scores_for(GUESSED[3:4], 7, 2), RIGHT[3:4]),
+        "as many texts as tokens": (scores_for(GUESSED[1:], 5, 3), RIGHT[1:]),
+        "all scores below 0": (scores_for(GUESSED[1:5], 6, 4) - 9, RIGHT[1:5]),
     },
     praise="The share of texts whose first question is answered rightly.",
 )
-def first_question_score(guessed, right):
-    return (guessed[:, 0] == right[:, 0]).mean()
+def first_question_score(scores, right):
+    return (scores[:, 0].argmax(axis=-1) == right[:, 0]).mean()
 
 
 @first_question_score.mistake
-def last_question(guessed, right):
+def last_question(scores, right):
     """This is the score of the last question, which can be had by elimination."""
-    return (guessed[:, -1] == right[:, -1]).mean()
+    return (scores[:, -1].argmax(axis=-1) == right[:, -1]).mean()
 
 
 @first_question_score.mistake
-def all_questions(guessed, right):
+def all_questions(scores, right):
     """This is the score over all questions. It mixes one that has to be read with three that can be narrowed down."""
-    return (guessed == right).mean()
+    return (scores.argmax(axis=-1) == right).mean()
 
 
 @first_question_score.mistake
-def whole_texts(guessed, right):
+def whole_texts(scores, right):
     """This is the share of texts with *all* answers right."""
-    return (guessed == right).all(axis=1).mean()
+    return (scores.argmax(axis=-1) == right).all(axis=1).mean()
 
 
 @first_question_score.mistake
-def first_text(guessed, right):
+def first_text(scores, right):
     """This is the score of the first text. A row is a text, a column a question."""
-    return (guessed[0] == right[0]).mean()
+    return (scores[0].argmax(axis=-1) == right[0]).mean()
+
+
+@first_question_score.mistake
+def best_question(scores, right):
+    """Your maximum runs over the wrong axis: for a token, it finds the question at which its score is highest. Which
+    axis counts the tokens?"""
+    return (scores.argmax(axis=1)[:, 0] == right[:, 0]).mean()
+
+
+@first_question_score.mistake
+def best_text(scores, right):
+    """Your maximum runs over the wrong axis: for each token, it finds the text in which its score is highest. How many
+    answers come out, as many as texts or as many as tokens?"""
+    return (scores[:, 0].argmax(axis=0) == right[:, 0]).mean()
+
+
+@first_question_score.mistake
+def no_axis(scores, right):
+    """Without an axis, `argmax` gives one number for the whole array. Each text needs an answer of its own."""
+    return (scores[:, 0].argmax() == right[:, 0]).mean()
 
 
 # 10.4
@@ -182,6 +209,7 @@ def one_too_early(ids):
 @induction.mistake
 def latest_alone(ids):
     """Where a token came several times you look at the last follower alone. All of them share the weight."""
+
     def latest(s, t):
         places = [u for u in range(1, t + 1) if ids[u - 1] == ids[t]]
         return bool(places) and s == places[-1]

@@ -1,4 +1,4 @@
-"""The exercises of chapter 11: seeds on paper, a fair examination, an effect with its spread, and a counterexample."""
+"""The exercises of chapter 11: seeds on paper, a fair examination, an effect, its cause, and a counterexample."""
 
 import numpy as np
 
@@ -161,6 +161,66 @@ def divided_by_count(without, whole):
 
 
 # 11.4
+
+PART = np.array([False, False, False, True, True, True, False, True])
+STEPS = np.array([100, 100, 400, 400, 400, 100, 100, 400])
+HELPS = np.array([2.0, 2.2, 1.5, 1.3, 1.2, 1.8, 2.1, 1.4])
+HARMS = np.array([2.0, 2.1, 1.4, 1.5, 1.6, 2.3, 2.2, 1.7])  # at both lengths, and yet its runs are better on average
+
+
+@exercise(
+    {
+        "eight runs": (PART, STEPS, HELPS),
+        "a part that does harm": (PART, STEPS, HARMS),
+        "a part that does nothing": (PART, STEPS, 3 - STEPS / 200),
+        "a length at which all have the part": (np.r_[PART[:6], True, True], np.r_[STEPS[:6], 800, 800], HELPS),
+        "three lengths": (np.arange(9) % 4 > 1, np.repeat([50, 100, 200], [4, 3, 2]), 3 / np.arange(2.0, 11)),
+    },
+    praise="Equal steps beside equal steps. What is left of the difference is not due to them.",
+)
+def cause(part, steps, loss):
+    saved = []
+    for s in np.unique(steps):
+        having, lacking = loss[part & (steps == s)], loss[~part & (steps == s)]
+        if len(having) and len(lacking):
+            saved.append(lacking.mean() - having.mean())
+    return np.mean(saved)
+
+
+@cause.mistake
+def company(part, steps, loss):
+    """You take a correlation for a cause. All runs with the part are compared with all without it, but those with it
+    were trained longer as well. How much of the difference do the steps make?"""
+    return loss[~part].mean() - loss[part].mean()
+
+
+@cause.mistake
+def coefficient(part, steps, loss):
+    """A correlation says how closely two things go together, and not which is the cause, or how much it saves."""
+    return np.corrcoef(part, loss)[0, 1]
+
+
+@cause.mistake
+def sign_of_the_effect(part, steps, loss):
+    """The sign is the other way round: a part that helps should save loss, a number above 0."""
+    return -cause.right(part, steps, loss)
+
+
+@cause.mistake
+def longest_alone(part, steps, loss):
+    """You look at the longest runs alone. The others have something to say, too."""
+    longest = steps == steps.max()
+    return loss[longest & ~part].mean() - loss[longest & part].mean()
+
+
+@cause.mistake
+def mean_of_nothing(part, steps, loss):
+    """At one of the lengths all runs are of one kind, and the mean of no numbers is nan. Leave that length out."""
+    at = [steps == s for s in np.unique(steps)]
+    return np.mean([loss[~part & here].mean() - loss[part & here].mean() for here in at])
+
+
+# 11.5
 
 
 @explore()

@@ -98,6 +98,12 @@ def same(given, right, *, rtol: float, atol: float, exact_shape: bool = False) -
     return bool(given == right)
 
 
+def spoiled(value) -> bool:
+    """Whether there is nan in an array."""
+    array = numbers(value)
+    return array is not None and bool(np.isnan(array).any())
+
+
 def unchanged(before, after) -> bool:
     """Whether arrays, also those within lists and dicts, still hold what they held."""
     if isinstance(before, np.ndarray):
@@ -161,7 +167,9 @@ HINTS = [  # the type of an error, what its message holds, what to look at; the 
     (AttributeError, "", "Print the type of what stands before the dot."),
     (TypeError, "NoneType", "Something is None here: perhaps the result of a function that has no `return`."),
     (TypeError, "not callable", "Parentheses call a function. What stands before them here is none."),
+    (TypeError, "integer scalar", "One integer is wanted there, and an array came: one at a time, or `ids[rows]`?"),
     (TypeError, "", "Print the type of each part of that line."),
+    (ValueError, "math domain|positive input", "`math.log` has no answer at 0; `np.log` gives minus infinity there."),
     (ValueError, "truth value", "An `if` needs one yes or no, and got an array: `np.where`, `.any()`, or `.all()`?"),
     (ValueError, "shape|broadcast|matmul|align", "These shapes do not fit. Print both, and say what each axis counts."),
 ]  # fmt: skip
@@ -212,7 +220,7 @@ def differs(given, right, *, rtol: float, atol: float, exact_shape: bool) -> str
         return f"it gives {kind(given)}, and not {kind(right)}."
     a, b = a.reshape(b.shape).astype(float), b.astype(float)
     for name, found in (("nan (not a number)", np.isnan), ("infinity", np.isinf)):
-        if (found(a) & ~found(b)).any():
+        if found(a).any() and not found(b).any():
             return f"it gives {name}: `{show(given)}`."
     if b.ndim == 0:
         return f"it gives `{show(a)}`, and not `{show(b)}`."
@@ -285,11 +293,19 @@ class Exercise(Checker):
             return type(one.error) is type(other.error)
         return same(one.value, other.value, **self.tolerance)
 
-    def diagnosed(self, results: dict[str, Result]) -> str | None:
-        """The name of the mistake that gives the same results on all inputs."""
-        for name, (wrong, _) in self.mistakes.items():
-            if all(self.agree(results[label], result) for label, result in self.results(wrong).items()):
-                return name
+    def diagnosed(self, results: dict[str, Result], right: dict[str, Result]) -> str | None:
+        """The name of the mistake that gives the same results on all inputs.
+
+        Where some of them crash or give nan, which may have another cause, it is enough that all others agree, and
+        that the mistake shows on two of these at least.
+        """
+        clear = [label for label, result in results.items() if not (result.error or spoiled(result.value))]
+        for labels, least in ((list(results), 1), (clear, 2)):
+            for name, (wrong, _) in self.mistakes.items() if len(labels) >= least else ():
+                its = self.results(wrong)
+                shows = sum(not self.agree(its[label], right[label]) for label in labels)
+                if shows >= least and all(self.agree(results[label], its[label]) for label in labels):
+                    return name
         return None
 
     def judge(self, answer) -> Verdict:
@@ -301,7 +317,7 @@ class Exercise(Checker):
             return Verdict(complaint)
         results, right = self.results(answer), self.results(self.right)
         wrong = [label for label in results if not self.agree(results[label], right[label])]
-        if wrong and (name := self.diagnosed(results)):
+        if wrong and (name := self.diagnosed(results, right)):
             where = "" if len(results) == 1 else f"\nSeen on: {wrong[0]}."
             return Verdict(self.mistakes[name][1] + where)
         if wrong:
@@ -384,8 +400,16 @@ class ByHand(Checker):
             return name + self.mistakes[look_at][1]
         if kind(given) != kind(right):
             return f"{name}It should be {kind(right)}; `{show(given)}` is {kind(given)}."
-        sign = kind(right) == "a number" and right and self.agree(-numbers(given), right)
-        return f"{name}It is not `{show(given)}`{', but has the right size: look at the sign' if sign else ''}."
+        but = ""
+        if kind(right) == "a number" and right:
+            given_, close = numbers(given), abs(numbers(given) - right) < 0.02 * abs(right)
+            but = (
+                ", but has the right size: look at the sign" if self.agree(-given_, right)
+                else ", but is close: give three digits" if close
+                else ". A share of all is a number from 0 to 1, and not in percent" if self.agree(given_ / 100, right)
+                else ""
+            )  # fmt: skip
+        return f"{name}It is not `{show(given)}`{but}."
 
     def diagnosed(self, key: str, given) -> str | None:
         """The name of the mistake that gives this value under this key."""
@@ -409,6 +433,8 @@ class Explore(Checker):
                 complaint = self.right(answer)
             except (Exception, SystemExit) as error:
                 complaint = explained(error)
+                if not callable(answer) and "not callable" in str(error):
+                    complaint = f"Give the checker the function itself, with no parentheses; {kind(answer)} came."
         if isinstance(complaint, Verdict):
             return complaint
         return Verdict(complaint) if complaint else self.passed("It does what was asked.")

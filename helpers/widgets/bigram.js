@@ -3,16 +3,21 @@
 import { announcer, button, enable, h, number, numberBox, put, s, select, slider, visible, widget } from "./dom.js";
 import { draw, mulberry32, ranking } from "./formulas.js";
 
-const READ = 100_000, HELD = 1_000, STEPS = 10_000; // as in bigram.py
+const READ = 100_000, DIFFERENT = 4_000, HELD = 1_000, STEPS = 10_000; // as in bigram.py
 const SHOWN = 30, BARS = 10, WRITTEN = 300; // characters of the map, bars of a row, characters of a text
 const AXES = [50, 100, 200, 500, 1000, 2000, 5000, STEPS]; // where the axis of steps ends
 const SLICE = 8; // milliseconds of a frame for training; the rest is the page's
 
-// What is read of a text: its first characters, with � for half of a pair of surrogates.
+// What is read of a text: its first characters, up to where one more would be too many different ones, with � for half of a pair of surrogates.
 export function readable(text) {
   text = text.slice(0, 2 * READ).replace(/\p{Surrogate}/gu, "\ufffd");
+  const seen = new Set();
   let end = 0;
-  for (let n = 0; n < READ && end < text.length; n++) end += text.codePointAt(end) > 0xffff ? 2 : 1;
+  for (let n = 0; n < READ && end < text.length; n++) {
+    const code = text.codePointAt(end);
+    if (seen.add(code).size > DIFFERENT) break;
+    end += code > 0xffff ? 2 : 1;
+  }
   return text.slice(0, end);
 }
 
@@ -342,7 +347,7 @@ export default widget(frame => {
     spot = null;
     told.textContent = !text ? "Type a text." : `${many(words.ids.length, "character")}, ${table.V.toLocaleString("en-US")} different; ${many(table.pairs, "pair")}. `
       + (held === null ? `From ${HELD.toLocaleString("en-US")} characters on, a tenth is held out for a test.` : "");
-    note.textContent = [box.value.length > text.length ? `Only the first ${READ.toLocaleString("en-US")} characters are read. The rest stays in the box.` : "",
+    note.textContent = [box.value.length > text.length ? `Only the first ${words.ids.length.toLocaleString("en-US")} characters are read${words.ids.length < READ ? `: the table has room for ${DIFFERENT.toLocaleString("en-US")} different ones` : ""}. The rest stays in the box.` : "",
       /\p{Surrogate}/u.test(box.value.slice(0, 2 * READ)) ? "Half of a character came without its other half; it counts as �." : ""].filter(Boolean).join(" ");
   }
 

@@ -15,6 +15,7 @@ from helpers import plots, sampling
 from helpers.widgets.base import Choice, Number, Whole, Widget
 
 READ = 100_000  # characters
+DIFFERENT = 4_000  # of them: a table has their number squared
 HELD = 1_000  # from so many characters on, the last tenth is also held out
 STEPS = 10_000
 SHOWN, BARS = 16, 6  # characters and bars in the picture; the live figure has more
@@ -68,9 +69,10 @@ but someone guesses as it goes.
 class Bigram(Widget):
     """The bigram of the characters of `text`, counted and learned; a reader changes the text and everything else.
 
-    text: up to 100,000 characters. row: the character whose row is shown; "", the most frequent one. shown: the table
-    that is shown and that writes, "counted" or "learned". prompt: what its text begins with; "", the first character.
-    seed: of `sampling.Mulberry32`. rate, steps: of gradient descent. V is the number of different characters.
+    text: up to 100,000 characters, up to 4,000 different. row: the character whose row is shown; "", the most frequent
+    one. shown: the table that is shown and that writes, "counted" or "learned". prompt: what its text begins with; "",
+    the first character. seed: of `sampling.Mulberry32`. rate, steps: of gradient descent. V is the number of different
+    characters.
     """
 
     settings = ("text", "row", "shown", "prompt", "seed", "rate", "steps")
@@ -92,6 +94,10 @@ class Bigram(Widget):
         if len(text) > READ:
             raise traitlets.TraitError(
                 f"{name} has {len(text):,} characters; the figure reads up to {READ:,}. Cut it: {name}[:{READ}]."
+            )
+        if (different := len(set(text))) > DIFFERENT:
+            raise traitlets.TraitError(
+                f"{name} has {different:,} different characters; the table has room for {DIFFERENT:,}. Give less text."
             )
         if any("\ud800" <= c <= "\udfff" for c in text):
             raise traitlets.TraitError(f"{name} holds half of a pair that UTF-8 cannot write; leave it out.")

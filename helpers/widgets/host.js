@@ -50,6 +50,7 @@
     for (const name of parts.settings) {
       const text = JSON.stringify(state[name]);
       if (text.length <= LONGEST) settings.set(name, text); else long.push(name);
+      if (text.length > LONGEST && Array.isArray(state[name])) settings.set(name, "[]"); // or the page's own list would stand there
     }
     history.replaceState(null, "", "#" + settings);
     const say = text => { said.textContent = text + (long.length ? ` Too long for a link, and not in it: ${long.join(", ")}.` : ""); };

@@ -2,7 +2,7 @@
 // Node 0 of the tree is the prompt; every other node is a token that follows its parent. The token at depth d is drawn
 // with the d-th number of the seed: going back and stepping again gives the same token, and two settings get the same numbers.
 import { drawHead } from "./attention_draw.js";
-import { button, checkbox, enable, h, numberBox, put, select, visible, widget } from "./dom.js";
+import { announcer, button, checkbox, enable, h, numberBox, put, select, visible, widget } from "./dom.js";
 import { argmax, draw, mulberry32, ranking, softmax } from "./formulas.js";
 import { gpt, session, unpackedWeights, windowStart } from "./model.js";
 import { SETTING, cutDistribution, settingSliders, share } from "./setting.js";
@@ -47,6 +47,7 @@ export default widget(frame => {
   let running = 0, chase = 0; // tokens still to be written, by all settings or by B alone
   let written = 0, since = 0, drawn = 0, waiting = 0, note = "", compared = null;
   let hover = null, locked = null; // { k, node }: the token of whose place the alternatives are shown
+  const say = announcer(frame);
   root.classList.add("nw-play");
 
   const sides = () => (get("compare") ? [0, 1] : [0]);
@@ -139,7 +140,7 @@ export default widget(frame => {
   function begin(tokens) { // write so many
     if (tree.length > NODES) note = full();
     else if (sides().every(k => ended(ends[k]))) note = "This text has ended. Go back, or click a token and take another in its place.";
-    else { running = tokens; since = performance.now(); written = 0; note = ""; hover = locked = null; }
+    else { running = tokens; since = performance.now(); written = 0; note = ""; hover = locked = null; views.forEach(v => v.toEnd()); }
     plan();
   }
   const run = () => { if (running) { stop(); plan(); } else begin(RUN); };
@@ -174,7 +175,7 @@ export default widget(frame => {
 
   root.append(
     h("label", { class: "nw-play-ask" }, h("span", { class: "nw-muted" }, "Prompt"), box),
-    h("div", { class: "nw-row", hidden: !examples.length }, examples), chips, counted,
+    examples.length ? h("div", { class: "nw-row" }, examples) : "", chips, counted,
     h("div", { class: "nw-row nw-play-go" }, stepButton, runButton, backButton, homeButton, againButton, numberBox(frame, "seed", "seed"),
       button("New seed", () => put(model, { seed: (get("seed") + 1) % 2 ** 32 }))),
     said,
@@ -211,7 +212,7 @@ export default widget(frame => {
     body.addEventListener("keydown", event => {
       const at = target(event), to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: parts.length - 1 }[event.key];
       if (event.key === "Enter" || event.key === " ") { event.preventDefault(); lock(shown[at]); }
-      if (to === undefined || !parts[to]) return;
+      if (to === undefined || !parts[to] || event.altKey || event.ctrlKey || event.metaKey) return;
       event.preventDefault();
       reach(to);
       parts[to].focus();
@@ -219,9 +220,12 @@ export default widget(frame => {
     const reach = i => parts.forEach((part, j) => { part.tabIndex = i === j ? 0 : -1; });
     const lock = node => { locked = locked?.k === k && locked.node === node ? null : { k, node }; plan(); };
 
+    const toEnd = () => { text.scrollTop = text.scrollHeight; };
+
     function update() {
-      begun.textContent = (prompt.length > TOLD ? "…" : "") + prompt.slice(-TOLD) + get("after");
+      begun.textContent = (prompt.length > TOLD ? "…" : "") + prompt.slice(-TOLD).replace(/^[\udc00-\udfff]/, "") + get("after");
       const path = pathTo(tree, ends[k]);
+      const low = of === tree && path.length > shown.length && text.scrollTop + text.clientHeight > text.scrollHeight - 40;
       let same = 0;
       if (of !== tree) { shown = []; parts.splice(0).forEach(part => part.remove()); of = tree; } // another tree counts its nodes anew
       while (same < path.length && path[same] === shown[same]) same++;
@@ -231,6 +235,7 @@ export default widget(frame => {
         if (!parts[i]) body.append(parts[i] = h("span", { role: "button", tabindex: -1, class: "nw-play-level0", "aria-label": label(tree[path[i]].id), "aria-pressed": "false" }));
         if (parts[i].textContent !== words) parts[i].textContent = words;
       });
+      if (low) toEnd(); // what is being written stays in sight, unless the reader has scrolled up
       shown = path;
       if (parts.length && !parts.some(part => part.tabIndex === 0)) reach(parts.length - 1);
       parts.forEach((part, i) => {
@@ -265,7 +270,7 @@ export default widget(frame => {
       p.forEach((v, id) => { if (v > 0) kept++; if (!list.includes(id)) others += v; });
       rest.textContent = `${count(V - list.length, "other token")}: ${share(others)} together. ${kept === V ? "None is" : `${count(V - kept, "token")} ${V - kept === 1 ? "is" : "are"}`} cut off.`;
     }
-    return { element, update };
+    return { element, update, toEnd };
   }
 
   // One of the bars: a button that takes its token.
@@ -338,10 +343,16 @@ export default widget(frame => {
       drawn = performance.now();
     }
     lookBox.update();
+    if (!running && !chase) say(sides().map(last).filter(Boolean).join("; "));
+  }
+
+  function last(k) { // the token that a setting has written last, for who hears it
+    const p = ends[k] > 0 ? logp(ends[k]) : null;
+    return p === null ? "" : `${sides().length > 1 ? `${letters[k]}: ` : ""}“${label(tree[ends[k]].id)}”, probability ${share(Math.exp(p))}`;
   }
 
   function readPrompt() {
-    if (prompt !== null) forests.set(prompt, { tree, ends });
+    if (tree.length > 1) forests.set(prompt, { tree, ends }); else forests.delete(prompt);
     prompt = get("prompt");
     if (box.value !== prompt) box.value = prompt;
     const pieces = prompt.trim() ? words.cut(prompt + get("after")) : [];
@@ -382,11 +393,13 @@ export default widget(frame => {
       place = true;
     }
     if (place) ends = which.map(w => (get(`node${w}`) < tree.length ? get(`node${w}`) : 0));
-    if (compared === false && get("compare") && !running) { // B begins at the prompt and writes as much as A has
+    if (compared === false && get("compare")) { // B begins at the prompt and writes as much as A has
       ends = [ends[0], 0];
       chase = tree[ends[0]].depth;
     }
     compared = get("compare");
+    if (!compared) chase = 0;
+    if (locked && !pathTo(tree, ends[locked.k]).includes(locked.node)) locked = null;
     sets[1].hidden = !compared;
     root.classList.toggle("nw-play-two", get("compare"));
     if (waiting) cancelAnimationFrame(waiting);

@@ -62,14 +62,15 @@ export function branchTable({ cleanup, pick, resized }) {
   const watch = new ResizeObserver(() => { made = []; resized(); });
   watch.observe(scroll);
   cleanup(() => watch.disconnect());
-  let made = []; // what the table was made of
+  let made = [], begins = []; // what the table was made of, and the first node of each row's own
 
   function update({ tree, ends, texts, logp, isEnd }) {
     const of = [tree, tree.length, tree.filter(node => node.logits).length, ...ends];
     element.hidden = tree.length === 1;
     if (element.hidden || (of.length === made.length && of.every((x, i) => x === made[i]))) return;
     made = of;
-    const rows = rowsOf(tree);
+    const rows = rowsOf(tree), focused = begins[Array.from(body.rows).findIndex(row => row.contains(document.activeElement))];
+    begins = rows.map(({ leaf, from }) => pathTo(tree, leaf)[from]);
     body.replaceChildren(...rows.map(({ leaf, from, row }) => {
       const path = pathTo(tree, leaf), all = path.map(logp), whole = path.length > 0 && !all.includes(null);
       const total = all.reduce((a, b) => a + b, 0), own = new Set(path.slice(from));
@@ -79,6 +80,7 @@ export function branchTable({ cleanup, pick, resized }) {
       const numbers = [String(path.length), whole ? number(total) : "…", whole ? number(total / path.length) : "…"];
       return h("tr", {}, h("td"), h("td", {}, button([h("b", {}, here), h("bdi", {}, words)], () => pick(leaf))), numbers.map(x => h("td", {}, x)));
     }));
+    body.rows[begins.indexOf(focused)]?.querySelector("button").focus({ preventScroll: true });
     draw(tree, rows, new Set(ends.flatMap(end => pathTo(tree, end))), isEnd);
   }
 

@@ -24,12 +24,38 @@ TOO_WIDE = """() => {
 }"""
 
 MOUNTED = "() => [...document.querySelectorAll('figure.nw-widget')].every(f => f.querySelector('.nw-live'))"
-# What the figures show, without their controls, each as a text.
-SHOWN = """() => [...document.querySelectorAll('figure.nw-mounted .nw')].map(view => {
+# What a figure shows, without its controls, as a text.
+SHOWN = """view => {
     const copy = view.cloneNode(true), pixels = [...view.querySelectorAll('canvas')].map(c => c.toDataURL());
     copy.querySelectorAll('label, input, select, textarea').forEach(e => e.remove());
     return copy.innerHTML + pixels.join();
-})"""
+}"""
+# A chapter has thousands of tokens of code in a dozen colors, and of strokes in pictures that are one to a reader: the
+# first token of each color stays, and no stroke.
+LEANER = """() => {
+    const seen = new Set();
+    for (const token of document.querySelectorAll('div.highlight pre span')) {
+        const kind = token.className + !!token.closest('.cell_output');
+        if (seen.has(kind)) token.replaceWith(...token.childNodes);
+        seen.add(kind);
+    }
+    document.querySelectorAll('figure.nw-figure > svg[role=img], .nw-still svg[role=img]').forEach(e => e.replaceChildren());
+}"""
+# What has the focus: its kind, and all that a key could change. A place in the text is ticked off.
+FOCUSED = """() => {
+    const e = document.activeElement, told = e.closest('form')?.querySelector('[role=status]').innerText;
+    const kind = e.innerText === 'Commit' ? 'commit' : e.tagName === 'INPUT' ? e.type : e.tagName.toLowerCase();
+    e.dataset.reached = '';
+    return {
+        kind: !e.closest('article') ? 'elsewhere' : told === '' ? `${kind} of a question` : kind,
+        rel: e.rel, value: e.value, checked: e.checked, open: e.parentElement.open, told,
+    };
+}"""
+# What can be used in the text and was not reached; of radio buttons, one of a set is enough.
+UNREACHED = """() => [...document.querySelectorAll('article :is(a[href], summary, [tabindex="0"], :enabled:not(fieldset))')]
+    .filter(e => e.checkVisibility({visibilityProperty: true}) && !e.closest('[inert]') && e.tabIndex >= 0)
+    .filter(e => !('reached' in (e.type === 'radio' && e.form.querySelector('[data-reached]') || e).dataset))
+    .map(e => e.outerHTML.slice(0, 120))"""
 PAINTED = "() => new Promise(done => requestAnimationFrame(() => setTimeout(done)))"
 
 
@@ -116,10 +142,10 @@ def widgets(page) -> list[str]:
         for control, key in [*tries, *[(button, "Enter") for button in buttons.all()[:2]]]:
             control.focus()
             page.evaluate(PAINTED)  # a figure that loses the focus, or is still laid out, may paint once more
-            before = page.evaluate(SHOWN)[i]
+            before = live.evaluate(SHOWN)
             control.press(key)
             page.evaluate(PAINTED)
-            if page.evaluate(SHOWN)[i] != before:
+            if live.evaluate(SHOWN) != before:
                 break
         else:
             complaints.append(f"widget {i} does not move: {live.get_attribute('aria-label')}")
@@ -148,6 +174,7 @@ def pictures(page) -> list[str]:
 def accessibility(page) -> list[str]:
     """Complaints of axe-core that are serious or critical: contrast, names of buttons, roles, reach by keyboard."""
     options = {"resultTypes": ["violations"], "preload": False}  # or it asks for style sheets at wrong addresses
+    page.evaluate(LEANER)
     found = Axe().run(page, options=options).response["violations"]
     return [
         f"{rule['impact']}: {rule['id']}: {rule['help']}: {node['html'][:200]}"

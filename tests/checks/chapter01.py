@@ -151,3 +151,33 @@ def coin(n):
 @wrong(checks.memory_of_two, "A slice")
 def too_long(n):
     return "aabb" * n
+
+
+@wrong(checks.smoothed_bigram, "columns_divided")
+def axis_zero_with_nan(ids, V, add):
+    N = np.full((V, V), float(add))
+    np.add.at(N, (ids[:-1], ids[1:]), 1)
+    return N / N.sum(axis=0)
+
+
+@wrong(checks.smoothed_bigram, "not_divided")
+def counts_returned(ids, V, add):
+    N = np.full((V, V), float(add))
+    for i in range(len(ids) - 1):
+        N[ids[i], ids[i + 1]] += 1
+    return N
+
+
+@wrong(checks.perplexity, "whole_rows")
+def rows_of_the_table(P, ids):
+    return 2 ** -np.mean([np.log2(P[i]) for i in ids])
+
+
+@wrong(checks.perplexity, "`np.log` gives minus infinity")
+def logarithm_of_math(P, ids):
+    return math.exp(-sum(math.log(P[i, j]) for i, j in zip(ids, ids[1:])) / (len(ids) - 1))
+
+
+@wrong(checks.draw, "count_itself")
+def a_choice_of_counts(counts, rng):
+    return rng.choice(counts, p=counts / counts.sum())

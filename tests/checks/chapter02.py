@@ -89,6 +89,19 @@ def plus(loss, w, rate, steps):
     return w
 
 
+@wrong(checks.descent, "slopes_piled_up")
+def never_back_to_zero(loss, w, rate, steps):
+    w, g = w.copy(), np.zeros(w.shape)
+    for _ in range(steps):
+        for i in np.ndindex(w.shape):
+            up, down = w.copy(), w.copy()
+            up[i] += 1e-5
+            down[i] -= 1e-5
+            g[i] += (loss(up) - loss(down)) / 2e-5
+        w -= rate * g
+    return w
+
+
 @wrong(checks.descent, "changes its input `w`")
 def in_place(loss, w, rate, steps):
     w[...] = flat_and_wider_nudges(loss, w, rate, steps)

@@ -190,3 +190,45 @@ def too_quiet(text):
 @wrong(checks.last_vowel, "should give q and k of shape")
 def one_row_each(text):
     return np.ones(len(text)), np.ones(len(text))
+
+
+@wrong(checks.window_mask, "a_large_number")
+def minus_a_billion(T, window):
+    return np.array([[0 if 0 <= t - s < window else -1e9 for s in range(T)] for t in range(T)])
+
+
+@wrong(checks.window_mask, "multiplied_by_infinity")
+def a_product(T, window):
+    back = np.arange(T)[:, None] - np.arange(T)
+    return ((back < 0) | (back >= window)) * -np.inf
+
+
+@wrong(checks.window_mask, "at place [0, 0] it gives `-inf`, and not `0`")
+def a_slice_that_begins_below_zero(T, window):
+    mask = np.full((T, T), -np.inf)
+    for t in range(T):
+        mask[t, t - window + 1 : t + 1] = 0
+    return mask
+
+
+@wrong(checks.attention, "sums_lined_up_wrongly")
+def no_keepdims(q, k, v, mask):
+    scores = q @ k.swapaxes(-1, -2) / q.shape[-1] ** 0.5 + mask
+    e = np.exp(scores - np.max(scores, axis=-1, keepdims=True))
+    return e / np.sum(e, axis=-1) @ v
+
+
+@wrong(checks.attention, "not_scaled")
+def not_scaled_and_all_axes_turned(q, k, v, mask):
+    scores = q @ k.T + mask
+    e = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True) @ v
+
+
+@wrong(checks.many_heads, "rows_shared_out")
+def as_many_keys_as_queries(q, k, v, heads):
+    T, C = q.shape
+    q, k, v = (x.reshape(heads, T, C // heads) for x in (q, k, v))
+    scores = q @ k.swapaxes(1, 2) / np.sqrt(C // heads)
+    e = np.exp(scores - scores.max(axis=-1, keepdims=True))
+    return (e / e.sum(axis=-1, keepdims=True) @ v).swapaxes(0, 1).reshape(T, C)

@@ -80,3 +80,15 @@ def heads_that_do_not_divide():
 @wrong(checks.within_budget, "room for more")
 def small():
     return {"channels": 64, "layers": 4, "heads": int(math.sqrt(16))}
+
+
+@wrong(checks.block, "results_normalized")
+def norm_behind_each_part(x, norm1, attend, norm2, mlp):
+    for part, norm in ((attend, norm1), (mlp, norm2)):
+        x = x + norm(part(x))
+    return x
+
+
+@wrong(checks.inputs_and_targets, "a_pair_for_each_row")
+def rows_in_pairs(ids, starts, T):
+    return [(ids[start : start + T], ids[start + 1 : start + T + 1]) for start in starts]

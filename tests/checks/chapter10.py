@@ -20,13 +20,30 @@ def into_a_dictionary(ids):
 
 
 @other_style(checks.first_question_score)
-def counted(guessed, right):
-    return sum(int(g[0] == r[0]) for g, r in zip(guessed, right)) / len(right)
+def counted(scores, right):
+    return sum(max(range(len(s[0])), key=list(s[0]).__getitem__) == r[0] for s, r in zip(scores, right)) / len(right)
 
 
 @wrong(checks.first_question_score, "all_questions")
-def mean_of_everything(guessed, right):
-    return np.mean(np.equal(guessed, right))
+def mean_of_everything(scores, right):
+    return np.mean(np.equal(np.argmax(scores, -1), right))
+
+
+@wrong(checks.first_question_score, "best_question")
+def over_axis_1(scores, right):
+    answers = np.argmax(scores, 1)  # (N, V), though it looks like (N, 4)
+    return np.mean([a == r for a, r in zip(answers[:, 0], right[:, 0])])
+
+
+@wrong(checks.first_question_score, "best_text")
+def over_axis_0(scores, right):
+    first = scores[:, 0, :]
+    return np.mean(first.argmax(0) == right[:, 0])
+
+
+@wrong(checks.first_question_score, "no_axis")
+def one_maximum(scores, right):
+    return np.mean(right[:, 0] == np.argmax(scores[:, 0]))
 
 
 @other_style(checks.induction)

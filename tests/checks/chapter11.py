@@ -34,6 +34,30 @@ def numpys_default(without, whole):
     return d.mean(), np.std(d) / np.sqrt(d.size)
 
 
+@other_style(checks.cause)
+def in_a_dictionary(part, steps, loss):
+    groups = {}
+    for p, s, x in zip(part, steps, loss):
+        groups.setdefault(s, ([], []))[int(p)].append(x)
+    return statistics.mean(statistics.mean(a) - statistics.mean(b) for a, b in groups.values() if a and b)
+
+
+@wrong(checks.cause, "company")
+def with_against_without(part, steps, loss):
+    return np.mean(loss[part == 0]) - np.mean(loss[part == 1])
+
+
+@wrong(checks.cause, "coefficient")
+def how_closely(part, steps, loss):
+    x, y = part - np.mean(part), loss - loss.mean()
+    return (x * y).sum() / np.sqrt((x * x).sum() * (y * y).sum())
+
+
+@wrong(checks.cause, "mean_of_nothing")
+def every_length(part, steps, loss):
+    return np.mean([loss[(steps == s) & ~part].mean() - loss[(steps == s) & part].mean() for s in set(steps)])
+
+
 @other_style(checks.greedy_is_not_best)
 def a_sure_second():
     return np.array([0.55, 0.45]), np.array([[0.5, 0.5], [0.95, 0.05]])

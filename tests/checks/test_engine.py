@@ -3,6 +3,7 @@
 import collections
 import functools
 import html
+import math
 import types
 import warnings
 
@@ -210,6 +211,36 @@ def test_a_mistake_must_agree_on_all_inputs(half):
     assert "Half as much" not in half(lambda x: x * 2 if x.ndim == 1 else x).message
 
 
+def test_a_mistake_is_named_beside_a_crash_or_nan_of_another_cause():
+    inputs = {name: (np.array(numbers, float),) for name, numbers in {"a": [3, 4], "b": [1, 2], "c": [0, 0]}.items()}
+
+    @exercise(inputs)
+    def shares(x):
+        return x / (x.sum() or 1)
+
+    @shares.mistake
+    def by_the_largest(x):
+        """By the sum."""
+        return x / (x.max() or 1)
+
+    def crashes(x):
+        return x / x.max() if x.any() else x[7]
+
+    assert shares(lambda x: x / x.max()).message == "By the sum.\nSeen on: a."
+    assert shares(crashes).message == "By the sum.\nSeen on: a."
+    assert "By the sum" not in shares(lambda x: x / x.max() if x[0] == 3 else x / 0).message  # seen once
+    assert "By the sum" not in shares(lambda x: x / x.sum()).message
+
+
+def test_infinity_is_nothing_odd_where_the_right_answer_has_it():
+    @exercise({"two": (2,)})
+    def mask(n):
+        return np.triu(np.full((n, n), -np.inf), 1)
+
+    assert "at place [0, 0] it gives `-inf`, and not `0`" in mask(lambda n: np.full((n, n), -np.inf)).message
+    assert "it gives nan" in mask(lambda n: np.full((n, n), np.nan)).message
+
+
 def test_a_mistake_that_crashes_is_recognized_by_its_error():
     @exercise({"a list": ([1, 2],), "an empty one": ([],)})
     def last(xs):
@@ -317,6 +348,8 @@ CRASHES = [
     (lambda x: x + np.ones(7), "shapes (2,) (7,)", "x + np.ones(7)", "These shapes do not fit"),
     (lambda x: np.ones((2, 7)) @ x, "size 2 is different from 7", "@ x", "These shapes do not fit"),
     (lambda x: np.random.default_rng(0).choice(2, p=x), "ValueError", "choice(2, p=x)", "Seen on: two numbers"),
+    (lambda x: [math.log(v - v) for v in x], "ValueError", "math.log(v - v)", "`np.log` gives minus infinity"),
+    (lambda x: x[x.astype(int) : 9], "TypeError", "x[x.astype(int) : 9]", "One integer is wanted there"),
     (lambda x: np.mean(x, axis=5), "AxisError", "np.mean(x, axis=5)", "has the places 0 to n − 1"),
     (lambda x: exit(), "SystemExit", "exit()", "Seen on: two numbers: `[2, 4]`"),
 ]
@@ -378,6 +411,9 @@ def test_numbers_by_hand(two):
     assert two({"a": 1.5, "b": ...}).message == "Right so far.\nStill open: b."
     assert two({"a": -2, "b": ...}).message == "Look at `a`. These two are exchanged.\nStill open: b."
     assert two({"a": 1.5, "b": 2}).message == "Look at `b`. It is not `2`, but has the right size: look at the sign."
+    assert two({"a": 1.52, "b": -2}).message == "Look at `a`. It is not `1.52`, but is close: give three digits."
+    assert two({"a": 1.54, "b": -2}).message == "Look at `a`. It is not `1.54`."
+    assert "a number from 0 to 1, and not in percent." in two({"a": 150, "b": -2}).message
     assert two({"a": 7, "b": 2}).message == "Look at `a`. It is not `7`."
     assert two({"a": "1.5", "b": 2}).message == "Look at `a`. It should be a number; `'1.5'` is text."
     assert two(1.5).message == "The answer is a dict with the keys a, b; a number came."
@@ -409,6 +445,9 @@ def test_something_to_find():
     assert big({"x": 4, "y": 4}).passed and big({"x": 5, "y": 4}).message == "Quite large."
     assert big({"x": 1, "y": 4}) == Verdict("Larger.")
     assert not big({"x": 5, "y": ...}).started
+    calling = explore()(lambda answer: str(answer()))
+    assert calling({"x": 1}).message == "Give the checker the function itself, with no parentheses; a dict came."
+    assert "stops with TypeError: 'int' object is not callable" in calling(lambda number=3: number()).message
     assert "stops with TypeError" in big({"x": None, "y": 1}).message
 
 

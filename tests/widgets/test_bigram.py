@@ -35,6 +35,10 @@ def texts(rng, n: int) -> list[str]:
             {"text": "a" * 100_001},
             "text has 100,001 characters; the figure reads up to 100,000. Cut it: text[:100000].",
         ),
+        (
+            {"text": "".join(map(chr, range(0x4E00, 0x4E00 + 4_001)))},
+            "text has 4,001 different characters; the table has room for 4,000. Give less text.",
+        ),
         ({"text": "a\ud800"}, "text holds half of a pair that UTF-8 cannot write"),
         ({"prompt": "\udfff"}, "prompt holds half of a pair"),
         ({"shown": "both"}, "choose one of counted, learned"),
@@ -148,6 +152,8 @@ def test_python_and_the_page_learn_alike(module, steps, rate):
 def test_what_is_read_of_a_text(module):
     for text in (*ODD, "a" * 100_001, "😺" * 100_001, "a" + "😺" * 100_001, "😺a" * 60_000):
         assert harness.call(module, "readable", text) == text[:100_000]
+    many = "".join(map(chr, range(0x20000, 0x20000 + 4_100)))
+    assert harness.call(module, "readable", "ab" * 9 + many + "ab") == "ab" * 9 + many[:3_998]
     halves = module.evaluate("module.readable('a\\ud83d!\\ude3ab\\ud83d\\ude3a')")
     assert halves == "a\ufffd!\ufffdb😺"
     assert harness.calls(module, "label", [["a"], [" "], ["\n"], ["\u0301"], ["\u200b"], ["\x00"], ["\u00a0"]]) == [
@@ -276,6 +282,10 @@ def test_any_text_is_read_and_none_is_lost(browser):
             assert not re.search("NaN|undefined|Infinity", page.inner_text(".nw"))
             for name in ("Train", "Pause", "Start over"):
                 page.get_by_role("button", name=name).click() if len(text) > 1 else None
+        page.evaluate(PASTE, ["".join(map(chr, range(0x4E00, 0x4E00 + 9_000))), False])
+        harness.painted(page)
+        assert "Only the first 4,000 characters are read: the table has room for 4,000" in page.inner_text(".nw")
+        assert len(box.input_value()) == 9_000
         page.evaluate(PASTE, ["cat", True])
         harness.painted(page)
         assert "Half of a character" in page.inner_text(".nw-bigram-note") and "�" in page.inner_text(".nw-bigram-two")
@@ -338,3 +348,13 @@ def test_a_view_that_goes_away_stops_learning(module):
 def test_without_scripts_the_still_stands(browser):
     with harness.mounted(browser, Bigram(), java_script_enabled=False) as (page, _):
         assert "1,134 characters, 32 different" in page.get_by_role("img").get_attribute("aria-label")
+
+
+def test_with_the_colors_of_the_system_the_bars_are_seen(browser):
+    with harness.mounted(browser, Bigram(), forced_colors="active") as (page, complaints):
+        colors = (
+            page.locator(".nw-bigram-lane")
+            .first.locator("i, b")
+            .evaluate_all("all => all.map(e => getComputedStyle(e).backgroundColor)")
+        )
+        assert len(set(colors) | {"rgb(255, 255, 255)", "rgba(0, 0, 0, 0)"}) == 4 and not complaints

@@ -352,6 +352,7 @@ def test_by_keyboard_alone(browser):
         page.keyboard.press("ArrowLeft")
         page.keyboard.press("Home")
         page.keyboard.press("ArrowRight")
+        page.keyboard.press("Control+End")  # is the browser's
         idle(page)
         assert page.locator(".nw-play-title").first.inner_text().startswith("In place of")
         page.keyboard.press("Enter")
@@ -399,6 +400,7 @@ def test_a_run_leaves_the_page_its_time_and_can_be_stopped(browser):
         ("XYZ", "The model knows nothing of this prompt: “X”, “Y”, “Z” are not among its 11 tokens."),
         ("a Xb <b>", "Left out, since they are not among the model's 11 tokens: “X”, “<”, “>”."),
         ("ab " * 8, "The prompt has 24 tokens; the model reads at most 16, so it reads the last 16."),
+        ("😀" * 200 + "a", "not among the model's 11 tokens: “😀”."),
         ("ab " * 33_334, "The prompt has 100,002 tokens; the model reads at most 16, so it reads the last 10."),
     ],
 )
@@ -409,6 +411,7 @@ def test_prompts_that_do_not_fit_get_a_sentence(prompt, said, browser):
         idle(page)
         assert said in page.locator(".nw-play-said").inner_text()
         assert page.locator(".nw-play-chips .nw-token").count() <= 80 and page.locator(".nw b b").count() == 0
+        assert not page.evaluate("/\\p{Surrogate}/u.test(document.querySelector('.nw-play-text').textContent)")
         dead = button(page, "Step").get_attribute("aria-disabled") == "true"
         assert dead == (said.startswith(("The prompt is empty", "The model knows")))
         box.fill("a cab")
@@ -446,23 +449,114 @@ def test_damaged_weights_leave_a_sentence(browser):
         assert not complaints
 
 
-def test_a_new_prompt_ends_what_is_going_on(browser):
-    """The second setting catches up, or both write, when the prompt changes: nothing goes on under the new one."""
-    change = """async ([selector, prompt]) => {
+def test_a_new_prompt_or_place_ends_what_is_going_on(browser):
+    """The second setting catches up, or both write, when the prompt or the place changes: nothing goes on there.
+
+    The model is one that takes seconds for so many tokens.
+    """
+    change = """async ([selectors, prompt]) => {
         const box = document.querySelector("textarea"), frame = () => new Promise(requestAnimationFrame);
-        document.querySelector(selector).click();
-        await frame();
-        await frame();
+        for (const selector of selectors) {
+            document.querySelector(selector).click();
+            for (let i = 0; i < 3; i++) await frame();
+        }
         box.value = prompt;
         box.dispatchEvent(new InputEvent("input", { bubbles: true }));
     }"""
-    with mounted(browser, small(steps=1500, temperature_b=2)) as (page, complaints):
+    compare, run, home = ".nw-play input[type=checkbox]", ".nw-play-run", ".nw-play-go button:nth-of-type(4)"
+    model, tokenizer = load_gpt("shakespeare")
+    written_before = [[i, 1] for i in range(900)]
+    figure = Playground(model, tokenizer, "The king ", branches=written_before, node=900, temperature_b=2)
+    with mounted(browser, figure) as (page, complaints):
         idle(page)
-        for selector, prompt in ((".nw-play input[type=checkbox]", "cab"), (".nw-play-run", "bed")):
-            page.evaluate(change, [selector, prompt])
+        page.evaluate(change, [[compare, run, run], "The king "])  # the second click stops
+        idle(page)
+        page.wait_for_timeout(100)
+        assert len(written(page, 1)) < 600
+        page.get_by_label("second setting beside it").uncheck()
+        idle(page)
+        page.evaluate(change, [[compare, compare], "The king "])  # and back to one setting
+        tokens = page.locator(".nw-play-branches tbody td:nth-child(3)")
+        painted(page)
+        before = tokens.all_inner_texts()
+        page.wait_for_timeout(700)
+        assert len(before) == 2 and tokens.all_inner_texts() == before
+        for selectors, prompt in (([compare], "cab"), ([run], "bed"), ([compare, compare], "The king ")):
+            page.evaluate(change, [selectors, prompt])
             idle(page)
-            page.wait_for_timeout(100)
-            assert written(page, 0) == written(page, 1) == ""
+            if prompt != "The king ":
+                page.wait_for_timeout(100)
+                assert written(page, 0) == written(page, 1) == ""
+        page.evaluate(change, [[compare, compare, home], "The king "])
+        idle(page)
+        page.wait_for_timeout(100)
+        assert written(page, 0) == written(page, 1) == ""
+        assert not complaints
+
+
+def test_a_second_setting_catches_up_while_the_first_writes(browser):
+    with mounted(browser, small(steps=30)) as (page, complaints):
+        idle(page)
+        page.evaluate("""() => ["button.nw-play-run", "input[type=checkbox]"].forEach(
+            selector => document.querySelector(`.nw-play ${selector}`).click())""")
+        idle(page)
+        assert len(written(page, 0)) == 530 and written(page, 1) == written(page, 0) and not complaints
+
+
+def test_what_is_locked_lies_on_the_text(browser):
+    """The second setting begins again, and with it goes the place that was locked there."""
+    with mounted(browser, small(steps=10, second={})) as (page, complaints):
+        idle(page)
+        second = page.locator(".nw-play-view").nth(1)
+        second.locator(".nw-play-text [role=button]").nth(4).click()
+        idle(page)
+        assert second.locator(".nw-play-title").inner_text().startswith("In place of")
+        compare = page.get_by_label("second setting beside it")
+        compare.uncheck()
+        idle(page)
+        compare.check()
+        idle(page)
+        assert second.locator(".nw-play-title").inner_text() == "Next token, one of 11" and not complaints
+
+
+def test_what_is_written_stays_in_sight(browser):
+    """A long text begins at its top; what is written is followed, until the reader scrolls up."""
+    from_end = """() => {
+        const text = document.querySelector(".nw-play-text");
+        return [text.scrollTop, text.scrollHeight - text.clientHeight - text.scrollTop];
+    }"""
+    with mounted(browser, small(steps=900), viewport={"width": 320, "height": 800}) as (page, complaints):
+        idle(page)
+        assert page.evaluate(from_end)[0] == 0 < page.evaluate(from_end)[1]
+        button(page, "Run").click()
+        idle(page)
+        assert len(written(page)) == 1400 and page.evaluate(from_end)[1] < 2
+        page.evaluate("() => { document.querySelector('.nw-play-text').scrollTop -= 20; }")
+        page.get_by_role("slider", name="temperature").fill("2")
+        idle(page)
+        assert page.evaluate(from_end)[1] > 19 and not complaints
+
+
+def test_a_branch_that_is_chosen_keeps_the_focus(browser):
+    branches = [[0, 1], [1, 2], [0, 3], [3, 4], [1, 5]]
+    with mounted(browser, small(branches=branches, node=2)) as (page, complaints):
+        idle(page)
+        text = LETTERS.decode([3, 4])
+        page.locator(".nw-play-branches tbody button", has_text=text).press("Enter")
+        idle(page)
+        assert written(page) == text
+        assert page.evaluate("document.activeElement.textContent") == f"▸{text}" and not complaints
+
+
+def test_who_cannot_see_it_hears_the_token_that_came(browser):
+    with mounted(browser, small(second={"temperature": 0})) as (page, complaints):
+        idle(page)
+        button(page, "Step").click()
+        heard = page.locator(".nw p.nw-visually-hidden", has_text="A: “")
+        heard.wait_for(state="attached")
+        first, second = (page.locator(".nw-play-text [role=button]").nth(i).get_attribute("aria-label") for i in (0, 1))
+        a, b = (name.split(", probability ") for name in (first, second))
+        assert heard.text_content() == f"A: “{a[0]}”, probability {a[1]}; B: “{b[0]}”, probability {b[1]}"
         assert not complaints
 
 
@@ -488,6 +582,22 @@ def test_a_link_brings_prompt_tree_and_settings(browser):
         assert written(page) == "" and not complaints
 
 
+def test_a_tree_too_long_for_a_link_leaves_none_behind(browser):
+    """The page's own tree belongs to its own prompt, and not to the link's."""
+    with mounted(browser, small(steps=12)) as (page, complaints):
+        page.get_by_role("textbox", name="Prompt").fill("bed")
+        button(page, "Run").click()
+        idle(page)
+        button(page, "Back").click()
+        page.get_by_role("button", name="Copy link").click()
+        page.get_by_text("Too long for a link, and not in it: branches.").wait_for()
+        with mounted(browser, small(steps=12), address=page.evaluate("location.hash")) as (copy, complaints_there):
+            idle(copy)
+            assert copy.get_by_role("textbox", name="Prompt").input_value() == "bed"
+            assert written(copy) == "" and copy.locator(".nw-play-branches tbody tr").count() == 0
+        assert not complaints + complaints_there
+
+
 def test_a_saved_page_is_alive(browser, tmp_path, poems):
     file = poems.save(tmp_path / "my_model.html", heading="My <poems>")
     assert file.stat().st_size < 1_300_000
@@ -507,6 +617,25 @@ def test_a_saved_page_is_alive(browser, tmp_path, poems):
         poems.save(tmp_path / "gone" / "my_model.html")
 
 
+def test_on_a_page_from_right_to_left_it_stays_as_it_is(browser):
+    with mounted(browser, small(branches=[[0, 1], [0, 2]], node=1)) as (page, complaints):
+        page.evaluate("() => { document.documentElement.dir = 'rtl'; }")
+        idle(page)
+        left = "e => e.getBoundingClientRect().left"
+        drawing, cell = (page.locator(f".nw-play-branches {one}").first.evaluate(left) for one in ("svg", "tbody td"))
+        assert abs(drawing - cell) < 1 and button(page, "Step").evaluate(left) < button(page, "Run").evaluate(left)
+        assert not complaints
+
+
+def test_with_the_colors_of_the_system_bars_and_levels_are_seen(browser):
+    with mounted(browser, small(steps=60), forced_colors="active") as (page, complaints):
+        idle(page)
+        color = page.locator(".nw-play-fill").first.evaluate("e => getComputedStyle(e).backgroundColor")
+        assert color not in ("rgb(255, 255, 255)", "rgba(0, 0, 0, 0)")
+        lines = "all => all.map(e => getComputedStyle(e)).map(s => s.borderBottomStyle + s.borderBottomColor)"
+        assert len(set(page.locator(".nw-play-legend i").evaluate_all(lines))) == 4 and not complaints
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_it_fits_and_is_accessible(theme, browser):
     figure = small(steps=20, second={"temperature": 0.2}, look=True, examples=["bed"])
@@ -514,6 +643,7 @@ def test_it_fits_and_is_accessible(theme, browser):
         idle(page)
         page.locator(".nw-play-text [role=button]").nth(3).click()
         idle(page)
+        assert button(page, "End the text here").bounding_box()["height"] >= 44
         complaints += site_checks.accessibility(page) + site_checks.width(page, 320) + site_checks.width(page, 1000)
         assert not complaints
 
