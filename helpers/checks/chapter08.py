@@ -57,8 +57,8 @@ def summed():
 
 
 @row_by_hand.mistake
-def divided_by_the_filling():
-    """Twelve places count now, and not the six of the filling alone."""
+def divided_by_the_padding():
+    """Twelve places count now, and not the six of the padding alone."""
     return {"flattering": 0.7}
 
 
@@ -222,7 +222,7 @@ def minus_one_is_the_last(log_p, targets):
 
 @masked_loss.mistake
 def divided_by_all_places(log_p, targets):
-    """The right places are added up and divided by the number of *all* places. A longer filling would make the loss
+    """The right places are added up and divided by the number of *all* places. Longer padding would make the loss
     smaller."""
     return -np.where(targets >= 0, log_p_of(log_p, targets), 0).mean()
 

@@ -161,6 +161,18 @@ def no_axis(scores, right):
     return (scores[:, 0].argmax() == right[:, 0]).mean()
 
 
+@first_question_score.mistake
+def highest_score(scores, right):
+    """`max` gives the highest score itself. Which token has it?"""
+    return (scores[:, 0].max(axis=-1) == right[:, 0]).mean()
+
+
+@first_question_score.mistake
+def counted(scores, right):
+    """You count the right answers. The share of the texts was asked for."""
+    return (scores[:, 0].argmax(axis=-1) == right[:, 0]).sum()
+
+
 # 10.4
 
 
@@ -221,6 +233,33 @@ def latest_alone(ids):
 def not_shared(ids):
     """Each follower gets the weight 1, so some rows sum to more."""
     return (induction.right(ids) > 0) * 1.0
+
+
+@induction.mistake
+def place_minus_one(ids):
+    """Place 0 follows nothing. But `ids[0 - 1]` is no error in Python: it is the last token."""
+    return looks(ids, lambda s, t: s <= t and ids[s - 1] == ids[t])
+
+
+@induction.mistake
+def empty_rows(ids):
+    """A token that never came before has no place to look at, and its row stays empty. Let it look at itself."""
+    new = [[ids[t] not in ids[:t]] for t in range(len(ids))]
+    return np.where(new, 0, induction.right(ids))
+
+
+@induction.mistake
+def zero_by_zero(ids):
+    """A token that never came before has no place to look at, and you divide 0 by 0. Let it look at itself."""
+    new = [[ids[t] not in ids[:t]] for t in range(len(ids))]
+    return np.where(new, np.nan, induction.right(ids))
+
+
+@induction.mistake
+def softmax_of_the_table(ids):
+    """Softmax of yes and no: e⁰ is 1, so each *no* gets a share as well. A no would have to be minus infinity."""
+    e = np.exp((induction.right(ids) > 0) * 1.0)
+    return e / e.sum(axis=-1, keepdims=True)
 
 
 # 10.5

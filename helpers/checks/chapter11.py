@@ -40,6 +40,12 @@ def as_if_apart():
     return {"spread_of_differences": np.hypot(A_RUNS.std(ddof=1), B_RUNS.std(ddof=1))}
 
 
+@three_seeds.mistake
+def variances():
+    """That is a variance, a spread squared. Take the root."""
+    return {"spread": A_RUNS.var(ddof=1), "spread_of_differences": (A_RUNS - B_RUNS).var()}
+
+
 # 11.2
 
 
@@ -55,8 +61,9 @@ def squared(model, part):
     return float(np.mean((np.asarray(part) - model) ** 2))
 
 
-def absolute(model, part):
-    return float(np.mean(np.abs(np.asarray(part) - model)))
+def above(model, part):
+    """How far the numbers lie above the model, on average."""
+    return float(np.mean(np.maximum(np.asarray(part) - model, 0)))
 
 
 TEXT = np.random.default_rng(0).normal(0, 1, 40) + np.linspace(0, 3, 40)
@@ -65,8 +72,8 @@ TEXT = np.random.default_rng(0).normal(0, 1, 40) + np.linspace(0, 3, 40)
 @exercise(
     {
         "40 numbers": (TEXT, mean, squared),
-        "another model": (TEXT, middle, absolute),
-        "ten numbers": (TEXT[:10], mean, absolute),
+        "another model": (TEXT, middle, above),
+        "ten numbers": (TEXT[:10], mean, above),
         "23 numbers": (TEXT[:23], middle, squared),
     },
     praise="Learned from nine tenths, measured on the tenth that it has never seen.",
@@ -100,6 +107,13 @@ def all_and_all(text, fit, loss):
 def measured_on_all(text, fit, loss):
     """You measure on the whole text, and nine tenths of it are what the model learned from."""
     return loss(fit(text[: len(text) * 9 // 10]), text)
+
+
+@examine.mistake
+def wrong_order(text, fit, loss):
+    """`loss` takes the model first, and then the part to measure it on."""
+    cut = len(text) * 9 // 10
+    return loss(text[cut:], fit(text[:cut]))
 
 
 @examine.mistake
@@ -146,6 +160,13 @@ def spread_of_one_run(without, whole):
 def divided_by_n(without, whole):
     """The mean is right. The spread is divided by n, and should be by n − 1."""
     return (without - whole).mean(), (without - whole).std() / np.sqrt(len(whole))
+
+
+@effect.mistake
+def of_one_run_by_n(without, whole):
+    """The second number is the spread of single differences, divided by n. It should be divided by n − 1, and a mean of n
+    of them is more certain than one."""
+    return (without - whole).mean(), (without - whole).std()
 
 
 @effect.mistake
@@ -211,6 +232,13 @@ def longest_alone(part, steps, loss):
     """You look at the longest runs alone. The others have something to say, too."""
     longest = steps == steps.max()
     return loss[longest & ~part].mean() - loss[longest & part].mean()
+
+
+@cause.mistake
+def added_up(part, steps, loss):
+    """You add up what is saved at each length. The mean over the lengths was asked for."""
+    lengths = [s for s in np.unique(steps) if 0 < part[steps == s].mean() < 1]
+    return cause.right(part, steps, loss) * len(lengths)
 
 
 @cause.mistake

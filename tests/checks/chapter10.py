@@ -46,6 +46,47 @@ def one_maximum(scores, right):
     return np.mean(right[:, 0] == np.argmax(scores[:, 0]))
 
 
+@wrong(checks.first_question_score, "highest_score")
+def best_scores(scores, right):
+    return np.mean([max(text[0]) == answers[0] for text, answers in zip(scores, right)])
+
+
+@wrong(checks.first_question_score, "counted")
+def how_many(scores, right):
+    return sum(np.argmax(text[0]) == answers[0] for text, answers in zip(scores, right))
+
+
+@wrong(checks.induction, "place_minus_one")
+def without_a_first_place(ids):
+    T = len(ids)
+    found = np.array([[ids[s - 1] == ids[t] for s in range(T)] for t in range(T)]) & np.tri(T, dtype=bool)
+    found |= ~found.any(axis=1, keepdims=True) & np.eye(T, dtype=bool)
+    return found / found.sum(axis=1, keepdims=True)
+
+
+def followers(ids):
+    """Yes or no for each pair of places."""
+    T = len(ids)
+    return np.array([[0 < s <= t and ids[s - 1] == ids[t] for s in range(T)] for t in range(T)])
+
+
+@wrong(checks.induction, "zero_by_zero")
+def divided_at_once(ids):
+    return followers(ids) / followers(ids).sum(axis=1, keepdims=True)
+
+
+@wrong(checks.induction, "empty_rows")
+def divided_with_care(ids):
+    return followers(ids) / np.maximum(followers(ids).sum(axis=1, keepdims=True), 1)
+
+
+@wrong(checks.induction, "softmax_of_the_table")
+def softmaxed(ids):
+    found = followers(ids)
+    e = np.exp(np.where(found.any(axis=1, keepdims=True), found, np.eye(len(ids))))
+    return e / e.sum(1, keepdims=True)
+
+
 @other_style(checks.induction)
 def with_arrays(ids):
     T = len(ids)

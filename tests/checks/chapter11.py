@@ -22,6 +22,13 @@ def peeked(text, fit, loss):
     return loss(model, text[len(text) * 9 // 10 :])
 
 
+@wrong(checks.examine, "wrong_order")
+def part_first(text, fit, loss):
+    cut = len(text) * 9 // 10
+    model = fit(text[:cut])
+    return loss(text[cut:], model)
+
+
 @other_style(checks.effect)
 def by_statistics(without, whole):
     pairs = [a - b for a, b in zip(without, whole)]
@@ -34,12 +41,28 @@ def numpys_default(without, whole):
     return d.mean(), np.std(d) / np.sqrt(d.size)
 
 
+@wrong(checks.effect, "of_one_run_by_n")
+def spread_of_pairs(without, whole):
+    pairs = without - whole
+    return np.mean(pairs), np.std(pairs)
+
+
 @other_style(checks.cause)
 def in_a_dictionary(part, steps, loss):
     groups = {}
     for p, s, x in zip(part, steps, loss):
         groups.setdefault(s, ([], []))[int(p)].append(x)
     return statistics.mean(statistics.mean(a) - statistics.mean(b) for a, b in groups.values() if a and b)
+
+
+@wrong(checks.cause, "added_up")
+def total(part, steps, loss):
+    saved = 0
+    for s in set(steps):
+        groups = [[x for x, p, n in zip(loss, part, steps) if n == s and p == has] for has in (False, True)]
+        if all(groups):
+            saved += statistics.mean(groups[0]) - statistics.mean(groups[1])
+    return saved
 
 
 @wrong(checks.cause, "company")
