@@ -54,9 +54,9 @@ def test_page_is_whole(page_name, home, browser):
 
 @pytest.mark.parametrize("page_name", PAGES)
 def test_page_is_accessible(page_name, site, browser):
-    screens = [("dark", 360), ("light", 1280), ("dark", 1280)]  # narrow first: the theme sees late what begins to scroll
+    screens = [("dark", 360), ("light", 1280), ("dark", 1280)]  # the theme is late to see what begins to scroll
     if page_name.startswith("notebooks/"):
-        screens.pop()  # it takes seconds, and each mode and each width has been there
+        screens.pop()  # a long page takes seconds, and each mode and each width has been there
     phone = {"width": 360, "height": 740}
     with (
         site_checks.served(site) as home,
@@ -106,6 +106,20 @@ def test_menu_on_a_phone(home, browser):
         page.locator(".primary-toggle:visible").first.click()
         page.locator("#pst-primary-sidebar-modal a:visible", has_text="How to read").click()
         page.wait_for_url("**/how-to-read.html")
+        assert not complaints, complaints
+
+
+def test_what_is_wider_than_a_phone_scrolls_by_keys(site, browser):
+    with site_checks.watched(browser, site.as_uri(), viewport={"width": 360, "height": 740}) as (page, complaints):
+        page.goto(f"{site.as_uri()}/notebooks/03_softmax.html")
+        site_checks.settle(page)
+        for kind in ("figure.nw-figure", "div.math"):
+            box = page.locator(f'{kind}[tabindex="0"][aria-label]').first
+            box.focus()
+            box.press("ArrowRight")
+            page.wait_for_function("box => box.scrollLeft > 0", arg=box.element_handle())
+        page.set_viewport_size({"width": 1280, "height": 740})
+        page.wait_for_function("!document.querySelector('article :is(.nw-figure, .math)[tabindex]')")
         assert not complaints, complaints
 
 
@@ -277,6 +291,7 @@ def test_a_bad_page_is_caught(html, complaint, tmp_path, browser):
     [
         ('<p style="color: #bbb; background: #fff">pale</p>', "serious: color-contrast"),
         ("<button></button>", "critical: button-name"),
+        ('<div style="width: 9em; overflow: auto"><svg width="999"></svg></div>', "serious: scrollable-region"),
         ("<p>Text.</p>", ""),
     ],
 )

@@ -164,8 +164,8 @@ def divided_by_n(without, whole):
 
 @effect.mistake
 def of_one_run_by_n(without, whole):
-    """The second number is the spread of single differences, divided by n. It should be divided by n − 1, and a mean of n
-    of them is more certain than one."""
+    """The second number is the spread of single differences, and divides by n where n − 1 belongs. A mean of n of them
+    is more certain than one."""
     return (without - whole).mean(), (without - whole).std()
 
 

@@ -39,12 +39,12 @@ LEANER = """() => {
         if (seen.has(kind)) token.replaceWith(...token.childNodes);
         seen.add(kind);
     }
-    document.querySelectorAll('figure.nw-figure > svg[role=img], .nw-still svg[role=img]').forEach(e => e.replaceChildren());
+    document.querySelectorAll(':is(.nw-figure, .nw-still) > svg[role=img]').forEach(e => e.replaceChildren());
 }"""
 # What has the focus: its kind, and all that a key could change. A place in the text is ticked off.
 FOCUSED = """() => {
-    const e = document.activeElement, told = e.closest('form')?.querySelector('[role=status]').innerText;
-    const kind = e.innerText === 'Commit' ? 'commit' : e.tagName === 'INPUT' ? e.type : e.tagName.toLowerCase();
+    const e = document.activeElement, told = e.closest('form')?.querySelector('[role=status]').textContent;
+    const kind = e.textContent === 'Commit' ? 'commit' : e.tagName === 'INPUT' ? e.type : e.tagName.toLowerCase();
     e.dataset.reached = '';
     return {
         kind: !e.closest('article') ? 'elsewhere' : told === '' ? `${kind} of a question` : kind,
@@ -52,8 +52,9 @@ FOCUSED = """() => {
     };
 }"""
 # What can be used in the text and was not reached; of radio buttons, one of a set is enough.
-UNREACHED = """() => [...document.querySelectorAll('article :is(a[href], summary, [tabindex="0"], :enabled:not(fieldset))')]
+UNREACHED = """() => [...document.querySelectorAll('article :is(a[href], summary, [tabindex="0"], :enabled)')]
     .filter(e => e.checkVisibility({visibilityProperty: true}) && !e.closest('[inert]') && e.tabIndex >= 0)
+    .filter(e => e.tagName !== 'FIELDSET')
     .filter(e => !('reached' in (e.type === 'radio' && e.form.querySelector('[data-reached]') || e).dataset))
     .map(e => e.outerHTML.slice(0, 120))"""
 PAINTED = "() => new Promise(done => requestAnimationFrame(() => setTimeout(done)))"
@@ -68,7 +69,7 @@ class Handler(SimpleHTTPRequestHandler):
 def served(folder: Path):
     """Serve `folder` on this machine; gives the address, such as http://127.0.0.1:40123/."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=[0.02], daemon=True).start()  # how often it looks for the end
     try:
         yield f"http://127.0.0.1:{server.server_port}/"
     finally:
