@@ -193,12 +193,23 @@ def attention_map(weights, tokens, ax=None, *, title: str = ""):
 
 
 def points(xy, labels, ax=None, *, xlabel="first direction", ylabel="second direction", colors=None):
-    """Labels at their places (N, 2), for example embeddings brought down to two dimensions."""
+    """Labels at their places (N, 2), for example embeddings brought down to two dimensions.
+
+    One that would lie on another is moved up until it can be read.
+    """
     ax = new_axes(ax, height=4.6)
-    xy = np.asarray(xy)
-    for i, ((x, y), label) in enumerate(zip(xy, labels, strict=True)):
-        ax.text(x, y, visible(label), ha="center", va="center", color=BLUE if colors is None else colors[i])
+    xy, size = np.asarray(xy, dtype=float), 9
     ax.set(xlim=_span(xy[:, 0]), ylim=_span(xy[:, 1]), xlabel=xlabel, ylabel=ylabel)
+    places = ax.transData.transform(xy) * 72 / ax.figure.dpi  # in points, as the size of the letters is
+    written = []
+    for i in xy[:, 1].argsort(kind="stable"):
+        label, color = visible(labels[i]), BLUE if colors is None else colors[i]
+        (x, y), half, lift = places[i], 0.35 * size * len(label), 0
+        while any(abs(x - a) < half + other and abs(y + lift - b) < 1.2 * size for a, b, other in written):
+            lift += 1
+        written.append((x, y + lift, half))
+        ax.annotate(label, xy[i], (0, lift), textcoords="offset points", ha="center", va="center", color=color,
+                    fontsize=size)  # fmt: skip
     return ax
 
 

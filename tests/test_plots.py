@@ -63,8 +63,15 @@ def test_attention_map_puts_queries_in_rows():
 def test_points_stand_at_their_places_inside_the_limits():
     xy = np.array([[0.0, 1.0], [2.0, -1.0]])
     ax = plots.points(xy, ["a", "b"])
-    assert [text.get_position() for text in ax.texts] == [(0.0, 1.0), (2.0, -1.0)]
+    assert sorted((*text.xy, text.get_position()[1]) for text in ax.texts) == [(0.0, 1.0, 0), (2.0, -1.0, 0)]
     assert ax.get_xlim()[0] < 0 and ax.get_ylim()[1] > 1
+
+
+def test_labels_of_points_that_are_close_can_be_read():
+    ax = plots.points([[0, 0], [0.02, 0.01], [0.01, 0.02], [3, 3]], ["brother", "father", "sister", "eyes"])
+    ax.figure.canvas.draw()
+    boxes = [text.get_window_extent() for text in ax.texts]
+    assert not any(one.overlaps(other) for i, one in enumerate(boxes) for other in boxes[:i])
 
 
 def test_boxes_are_joined_from_border_to_border():

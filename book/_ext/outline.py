@@ -195,7 +195,8 @@ def widgets_page() -> str:
         "# Widgets",
         "",
         "The figures that move, from A to Z. In a notebook, import one with `from helpers.widgets import NextToken`; "
-        "`help(NextToken)` says what it takes. [How to read](how-to-read.md#figures-that-move) says how they are used.",
+        "`help(NextToken)` says what it takes. Settings are attributes: read or set them in a cell. "
+        "[How to read](how-to-read.md#figures-that-move) says more.",
     ]
     for name in names():
         settings = listed([f"`{setting}`" for setting in getattr(widgets, name).settings])
