@@ -77,7 +77,7 @@ def one_before(ids):
 
 @look_up.mistake
 def two_further(ids):
-    """You take the second token after the country, the full stop."""
+    """You take the second token after the country, the period."""
     for i in range(len(ids) - 2):
         if ids[i] == ids[-1]:
             return int(ids[i + 2])
