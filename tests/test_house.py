@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 import tomllib
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -354,10 +353,9 @@ def test_ruff_is_content():
 
 
 @pytest.mark.skipif(Path(sys.prefix) != ROOT / ".venv", reason="only where make made the environment")
-def test_a_second_run_sets_up_within_two_seconds():
-    start = time.perf_counter()
-    done = subprocess.run(["make", ".venv/dev.done"], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0 and time.perf_counter() - start < 2, done.stdout + done.stderr
+def test_a_second_run_has_nothing_to_set_up():
+    done = subprocess.run(["make", "--question", ".venv/dev.done"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, "make would install again; `make test` does so"
 
 
 # The browser
