@@ -657,6 +657,7 @@ def test_a_broken_observer_ends_the_run_with_its_error():
 
 
 def test_an_interrupt_while_waiting_ends_the_run(monkeypatch):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it otherwise
     handle = begin(steps=10**6)
 
     def interrupted(timeout):
@@ -665,6 +666,7 @@ def test_an_interrupt_while_waiting_ends_the_run(monkeypatch):
 
     monkeypatch.setattr(handle._ended, "wait", interrupted)
     history = handle.wait()
+    signal.signal(signal.SIGINT, before)
     assert handle.state == "stopped" and history.stopped.startswith("interrupted after ") and not training._live
 
 
