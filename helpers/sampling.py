@@ -132,7 +132,7 @@ class Mulberry32:
 
 
 def entropy(p) -> np.ndarray | float:
-    """−Σ p ln p along the last axis, in nats: (…, V) → (…). 0 when one token is certain, ln V when all are equal."""
+    """−Σ p log p along the last axis, in nats: (…, V) → (…). 0 when one token is certain, log V when all are equal."""
     p = np.asarray(p, dtype=np.float64)
     return -(p * np.log(np.where(p > 0, p, 1))).sum(axis=-1) + 0.0
 

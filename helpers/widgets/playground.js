@@ -13,7 +13,7 @@ const BARS = 12, RUN = 500; // rows of bars, tokens of one run
 const SLICE = 10, READ = 30; // milliseconds of a frame for the model while it writes, and to read a prompt; the rest is the page's
 const CHIPS = 80, TOLD = 300; // tokens of the prompt that are shown as such, characters of it above the text
 
-// ln p of a token under the model itself, with temperature 1 and nothing cut.
+// log p of a token under the model itself, with temperature 1 and nothing cut.
 export function logProbability(logits, id) {
   const top = logits[argmax(logits)];
   let sum = 0;

@@ -55,7 +55,7 @@ export function rowsOf(tree) {
 // of each; logp(node) → its log-probability, or null while it is not known; isEnd(node): the end token.
 export function branchTable({ cleanup, pick, resized }) {
   const body = h("tbody"), drawing = s("svg", { class: "nw-play-tree", "aria-hidden": "true" });
-  const table = h("table", {}, h("thead", {}, h("tr", {}, ["", "branch", "tokens", "ln p", "a token"].map((text, i) =>
+  const table = h("table", {}, h("thead", {}, h("tr", {}, ["", "branch", "tokens", "log p", "a token"].map((text, i) =>
     h("th", { scope: "col" }, i ? text : h("span", { class: "nw-visually-hidden" }, "drawing"))))), body);
   const scroll = h("div", { class: "nw-play-scroll", tabindex: 0, role: "group", "aria-label": "Branches" }, table, drawing);
   const element = h("div", { class: "nw-play-branches" }, h("p", { class: "nw-play-title" }, "The tree: every branch, and how probable the model finds it"), scroll);
