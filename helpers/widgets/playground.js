@@ -138,6 +138,7 @@ export default widget(frame => {
     plan();
   }
   function begin(tokens) { // write so many
+    if (get("prompt") !== prompt) takeIn(); // one that was typed a moment ago, and would end this
     if (tree.length > NODES) note = full();
     else if (sides().every(k => ended(ends[k]))) note = "This text has ended. Go back, or click a token and take another in its place.";
     else { running = tokens; since = performance.now(); written = 0; note = ""; hover = locked = null; views.forEach(v => v.toEnd()); }
@@ -370,7 +371,7 @@ export default widget(frame => {
     examples.forEach((one, i) => one.setAttribute("aria-pressed", String(get("examples")[i] === prompt)));
   }
 
-  on([...SETTING, ...SETTING.map(name => `${name}_b`), "seed", "prompt", "after", "branches", "node", "node_b", "compare", "look", "layer", "head"].join(" "), () => {
+  function takeIn() { // what the model's traits have become
     let place = !running && !chase; // nodes come from Python or an address, unless this figure is about to set them
     if (get("prompt") !== prompt) {
       const first = prompt === null;
@@ -404,5 +405,6 @@ export default widget(frame => {
     root.classList.toggle("nw-play-two", get("compare"));
     if (waiting) cancelAnimationFrame(waiting);
     work();
-  });
+  }
+  on([...SETTING, ...SETTING.map(name => `${name}_b`), "seed", "prompt", "after", "branches", "node", "node_b", "compare", "look", "layer", "head"].join(" "), takeIn);
 });

@@ -214,6 +214,7 @@ def button(page, name):
 
 def idle(page) -> None:
     """Wait until nothing runs and all that is shown is known."""
+    painted(page)  # a key that came now shows from the next frame on
     page.wait_for_function(
         "() => document.querySelector('.nw-play-run').textContent === 'Run' && !document.querySelector('.nw-play-wait')"
     )
@@ -447,6 +448,20 @@ def test_damaged_weights_leave_a_sentence(browser):
         assert button(page, "Step").is_visible()
         complaints[:] = [c for c in complaints if "damaged" not in c]
         assert not complaints
+
+
+def test_a_step_right_after_typing_is_not_lost(browser):
+    """The page reads a new prompt in the next frame; a button may be pressed before that."""
+    with mounted(browser, small()) as (page, complaints):
+        idle(page)
+        page.evaluate("""() => {
+            const box = document.querySelector("textarea");
+            box.value = "dead";
+            box.dispatchEvent(new InputEvent("input", { bubbles: true }));
+            [...document.querySelectorAll("button")].find(one => one.textContent === "Step").click();
+        }""")
+        idle(page)
+        assert written(page) == small(prompt="dead", steps=1).text() != "" and not complaints
 
 
 def test_a_new_prompt_or_place_ends_what_is_going_on(browser):
