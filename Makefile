@@ -35,21 +35,21 @@ book: .venv/reader.done
 	@echo "The book is in $(CURDIR)/_build/html/index.html"
 
 pdf: book .venv/dev.done
-	@$(PY) -m tests.browser.chromium
-	$(PY) -m tests.browser.pdf
+	@$(PY) -m tools.chromium
+	$(PY) -m tools.pdf
 
 test: .venv/dev.done
-	@$(PY) -m tests.browser.chromium
+	@$(PY) -m tools.chromium
 	$(PY) -m pytest -q tests -m "not reference" $(ARGS)
 
 test-reference: .venv/reference.done
 	$(PY) -m pytest -q tests -m reference $(ARGS)
 
 models: .venv/reader.done
-	$(PY) -m helpers.make_models $(ARGS)
+	$(PY) -m tools.train_models $(ARGS)
 
 bench: .venv/reference.done
-	@$(PY) -m tests.browser.chromium
+	@$(PY) -m tools.chromium
 	$(PY) -m benchmarks.run $(ARGS)
 	$(PY) -m benchmarks.widgets
 

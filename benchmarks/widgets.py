@@ -14,11 +14,11 @@ import sys
 import numpy as np
 from playwright.sync_api import sync_playwright
 
+from book.widgets import AttentionMap, NextToken, Playground
 from helpers.models import load_gpt
 from helpers.sampling import softmax
-from helpers.widgets import AttentionMap, NextToken, Playground
-from tests.browser.chromium import launch
 from tests.widgets.harness import mounted
+from tools.chromium import launch
 
 AIM, KEYS, WARM = 16.0, 200, 20  # milliseconds; keys that are measured, after some that are not
 TYPING, WRITING = 50.0, 200  # milliseconds; tokens a second

@@ -7,10 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
-
-from tests.browser import site_checks
-from tests.browser.chromium import launch
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -56,6 +52,11 @@ def pytest_collection_modifyitems(items):
 @pytest.fixture(scope="module")
 def browser():
     """A Chromium to which every other host is out of reach."""
+    from playwright.sync_api import sync_playwright  # here, so that the engine's tests run without a browser
+
+    from tests.site import site_checks
+    from tools.chromium import launch
+
     with sync_playwright() as playwright:
         browser = launch(playwright, args=[*site_checks.ALONE])
         yield browser

@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from helpers import data, sampling
-from helpers.gpt import GPT, GPTConfig
-from helpers.models import load_gpt
-from helpers.tokenizers import BytePairTokenizer, CharTokenizer
-from helpers.training import start, text_batches
-from helpers.widgets import (
+from book.widgets import (
     AttentionMap,
     Backprop,
     Bigram,
@@ -22,6 +17,11 @@ from helpers.widgets import (
     SoftmaxLab,
     snapshot,
 )
+from helpers import data, sampling
+from helpers.gpt import GPT, GPTConfig
+from helpers.models import load_gpt
+from helpers.tokenizers import BytePairTokenizer, CharTokenizer
+from helpers.training import start, text_batches
 
 SENTENCE = "Write a poem about a cat."
 

@@ -10,8 +10,8 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
-from helpers.widgets.base import HERE, module_text
-from tests.browser import site_checks
+from book.widgets.base import HERE, module_text
+from tests.site import site_checks
 
 IMPORT = """async text => {
     const address = URL.createObjectURL(new Blob([text], {type: 'text/javascript'}));

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import traitlets
 
+from book.widgets.base import Choice, Number, Whole, Widget
 from helpers import plots
-from helpers.widgets.base import Choice, Number, Whole, Widget
 
 
 class Probe(Widget):

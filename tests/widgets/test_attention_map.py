@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from traitlets import TraitError
 
+from book.widgets import AttentionMap
+from book.widgets.base import HERE, module_text
 from helpers.sampling import entropy, softmax
-from helpers.widgets import AttentionMap
-from helpers.widgets.base import HERE, module_text
-from tests.browser import site_checks
+from tests.site import site_checks
 from tests.widgets.harness import mounted, painted
 
 WORDS = ["<b>Write</b>", "שלום", "e\u0301", "🐈", "cat", "cat", " ", "a\nb", "x" * 100_000, ""]

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import traitlets
 
+from book.widgets.backprop import ALLOWED, MOST, Backprop, backward, evaluate, read
 from helpers.tensor import Tensor
-from helpers.widgets.backprop import ALLOWED, MOST, Backprop, backward, evaluate, read
-from tests.browser import site_checks
+from tests.site import site_checks
 from tests.widgets import harness
 
 NEURON = "p = w * x; s = p + b; h = tanh(s); e = h - y; L = e ** 2"

@@ -8,9 +8,9 @@ from urllib.parse import quote
 import pytest
 import traitlets
 
+from book.widgets.base import HERE, module_text, pack, short
 from helpers import plots
-from helpers.widgets.base import HERE, module_text, pack, short
-from tests.browser import site_checks
+from tests.site import site_checks
 from tests.widgets.examples import EXAMPLES
 from tests.widgets.harness import call, calls, module, mounted, painted
 from tests.widgets.probe import Probe

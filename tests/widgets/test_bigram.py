@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from traitlets import TraitError
 
-from helpers.widgets import Bigram, bigram
-from tests.browser import site_checks
+from book.widgets import Bigram, bigram
+from tests.site import site_checks
 from tests.widgets import harness
 
 ODD = ["", "a", "aaaaaaa", "ab", "abab", "aba", "😺", "😺a😺a", "👩‍👩‍👧‍👦", "e\u0301é", "שלום", "مرحبا", "<b>x</b>",

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import traitlets
 
-from helpers.widgets.descent import LANDSCAPES, Descent, _data, descend, sampled
-from tests.browser import site_checks
+from book.widgets.descent import LANDSCAPES, Descent, _data, descend, sampled
+from tests.site import site_checks
 from tests.widgets import harness
 
 

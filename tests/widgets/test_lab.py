@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 import nbformat
 
-from tests.browser import site_checks
 from tests.conftest import ROOT
+from tests.site import site_checks
 from tests.widgets.harness import painted
 
 

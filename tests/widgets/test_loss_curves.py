@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from traitlets import TraitError
 
+from book.widgets import LossCurves, snapshot
+from book.widgets.loss_curves import MOST, thinned
 from helpers.gpt import GPT, GPTConfig
 from helpers.training import History, start, text_batches
-from helpers.widgets import LossCurves, snapshot
-from helpers.widgets.loss_curves import MOST, thinned
-from tests.browser import site_checks
+from tests.site import site_checks
 from tests.widgets.harness import call, module, mounted
 
 TOKENS = ["a", "<b>", " ", "\n", "שלום", "🐈", "e\u0301", "x", "y", "z", "w"]
@@ -161,7 +161,7 @@ def test_a_view_has_every_loss_whatever_was_held_back(live):
 
 def test_a_long_run_is_thinned_while_it_grows(live, monkeypatch):
     run, figure, sent = live
-    monkeypatch.setattr("helpers.widgets.loss_curves.MOST", 8)
+    monkeypatch.setattr("book.widgets.loss_curves.MOST", 8)
     for _ in range(3):
         step = run.step
         run.advance(10)

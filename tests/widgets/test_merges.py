@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from traitlets import TraitError
 
+from book.widgets import Merges
 from helpers.tokenizers import BytePairTokenizer, CharTokenizer
-from helpers.widgets import Merges
-from tests.browser import site_checks
+from tests.site import site_checks
 from tests.widgets import harness
 
 PLAY = (

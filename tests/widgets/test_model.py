@@ -7,13 +7,13 @@ import zlib
 import numpy as np
 import pytest
 
+from book.widgets.playground import packed, unpacked
 from helpers import data, sampling
 from helpers import poems as grammar
 from helpers.gpt import GPT, GPTConfig, window_start
 from helpers.models import load_gpt
 from helpers.tensor import no_grad
 from helpers.tokenizers import BytePairTokenizer, CharTokenizer, WordTokenizer
-from helpers.widgets.playground import packed, unpacked
 from tests.widgets import harness
 from tests.widgets.harness import calls
 from tests.widgets.test_merges import drawn_texts

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from traitlets import TraitError
 
+from book.widgets.next_token import NextToken
 from helpers import sampling
-from helpers.widgets.next_token import NextToken
-from tests.browser import site_checks
+from tests.site import site_checks
 from tests.widgets.harness import call, calls, module, mounted, painted
 
 WORDS = ["cat", "dog", "<b>bold</b>", "a\nb", " ", "שלום", "e\u0301", "🐈", "cat", ""]

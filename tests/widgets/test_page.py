@@ -5,15 +5,15 @@ import sys
 
 import nbformat
 
-from tests.browser import site_checks
 from tests.conftest import ROOT
+from tests.site import site_checks
 
 
 def test_nbconvert_to_html_is_alive(browser, tmp_path):
     """Executed, with the widgets' state saved: nbconvert would prefer their views, which need another host."""
     notebook = nbformat.v4.new_notebook(metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}})
     lines = [f"import sys\nsys.path.insert(0, {str(ROOT)!r})\nfrom tests.widgets.probe import Probe\nProbe(x=1.5)"]
-    lines += ["from helpers.widgets import Descent\nDescent('bowl', title='A bowl')"]
+    lines += ["from book.widgets import Descent\nDescent('bowl', title='A bowl')"]
     notebook.cells = [nbformat.v4.new_code_cell(text) for text in lines]
     nbformat.write(notebook, tmp_path / "small.ipynb")
     command = [sys.executable, "-m", "jupyter", "nbconvert", "--to", "html", "--execute", "small.ipynb"]

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from traitlets import TraitError
 
+from book.widgets.playground import Playground
+from book.widgets.setting import options
 from helpers import sampling
 from helpers.gpt import GPT, Block, GPTConfig
 from helpers.models import load_gpt
 from helpers.tokenizers import BytePairTokenizer, CharTokenizer, WordTokenizer
-from helpers.widgets.playground import Playground
-from helpers.widgets.setting import options
-from tests.browser import site_checks
+from tests.site import site_checks
 from tests.widgets import harness
 from tests.widgets.harness import calls, mounted, painted
 

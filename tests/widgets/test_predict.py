@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from traitlets import TraitError
 
-from helpers.widgets import Predict
-from helpers.widgets.predict import MARKED, _marked
-from tests.browser import site_checks
+from book.widgets import Predict
+from book.widgets.predict import MARKED, _marked
+from tests.site import site_checks
 from tests.widgets.harness import call, calls, module, mounted, painted
 from tests.widgets.probe import Probe
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from traitlets import TraitError
 
+from book.widgets import SoftmaxLab
+from book.widgets.softmax_lab import METHODS, values
 from helpers import sampling
-from helpers.widgets import SoftmaxLab
-from helpers.widgets.softmax_lab import METHODS, values
-from tests.browser import site_checks
+from tests.site import site_checks
 from tests.widgets import harness
 
 # Python

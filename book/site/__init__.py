@@ -1,0 +1,1 @@
+"""The Sphinx extensions behind the site. _config.yml loads them."""

@@ -1,0 +1,184 @@
+"""What the site needs beyond Jupyter Book's settings. _config.yml loads it; a reader of the book never has to.
+
+- Mathematics: copies the MathJax files a page can ask for from the installed package (2 MB of its 24).
+- Cache: keeps notebook outputs under a hash of `helpers`, so a changed helper means that notebooks run again.
+- Warnings: a build that warned leaves nothing behind that would let the next one pass in silence.
+- Anchors: `<a id="name"></a>` in Markdown can be linked to, and a link to a missing one is a warning.
+- Search: asks for no other page where it cannot, which is when the book is opened from disk.
+- Times: below a chapter's title stands how long it takes to read, counted, and to run, measured.
+- Way: a page ends with what comes before and after it, and why, from book/pages/outline.toml.
+- Widgets: their state is in their figures already; MyST-NB's second copy of it is dropped. Each figure holds all it
+  needs; where several of a kind stand on a page, their style and their module are written once.
+- Paper: code is printed in its light colors, also from a dark page.
+- Weight: the theme's icons come from its font (0.2 MB), not from the script that draws the same ones (1.5 MB).
+"""
+
+import hashlib
+import importlib.util
+import re
+import shutil
+import tomllib
+from html import escape
+from pathlib import Path
+
+import nbformat
+from docutils import nodes
+from myst_nb.sphinx_ import NbMetadataCollector
+
+MATHJAX_FILES = ("tex-chtml.js", "input/tex/extensions", "output/chtml/fonts/woff-v2")
+CODE_FILES = ("*.py", "*.js", "*.css", "*.toml", "*.safetensors")
+WORDS_A_MINUTE = 200  # slower than a novel: there are formulas
+SECONDS_A_CODE_CELL = 15  # for its few lines, and for what they print or draw
+NOT_READ = re.compile(  # folds, code, formulas, addresses, tags
+    r"<details>.*?</details>|```.*?```|\$\$.*?\$\$|\]\([^)]*\)|<[^>]*>|\$[^$\n]*\$", re.S
+)
+
+
+def mathjax_folder() -> Path:
+    """The folder of MathJax 3 in the installed `sphinx-mathjax-offline`."""
+    spec = importlib.util.find_spec("sphinx-mathjax-offline")
+    if spec is None:
+        raise ModuleNotFoundError(
+            "The site renders mathematics with the package sphinx-mathjax-offline, which is not installed. "
+            "Try: pip install -r requirements.txt"
+        )
+    return Path(spec.origin).parent / "static" / "mathjax"
+
+
+def code_hash(root: Path) -> str:
+    """A short hash of the files below `root` that can change what a notebook computes."""
+    digest = hashlib.sha256()
+    folders = (root / "helpers", root / "book" / "widgets", root / "book" / "exercises")
+    for path in sorted(path for folder in folders for pattern in CODE_FILES for path in folder.rglob(pattern)):
+        digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def place_cache(app, config):
+    build = Path(app.outdir).parent
+    cache = build / f".jupyter_cache-{code_hash(Path(app.srcdir))}"
+    for old in build.glob(".jupyter_cache*"):
+        if old != cache:
+            shutil.rmtree(old)
+    config.nb_execution_cache_path = str(cache)
+
+
+def register_anchors(app, doctree):
+    slugs = app.env.metadata[app.env.docname].setdefault("myst_slugs", {})
+    for node in doctree.findall(nodes.raw):
+        for name in re.findall(r'<a id="([\w-]+)">', node.astext()):
+            slugs[name] = (node.line, name, name)
+
+
+def drop_widget_state(app, doctree):
+    NbMetadataCollector.get_js_files(app.env, app.env.docname).pop("ipywidgets_state", None)
+
+
+def write_once(body: str) -> str:
+    """A page without second copies of a figure's style, and of the module that figures of one kind share."""
+    seen = set()
+
+    def first(found):
+        return found[0] if found[0] not in seen and not seen.add(found[0]) else ""
+
+    body = re.sub(r"<style>[^<]*\.nw-figure[^<]*</style>", first, body)
+    return re.sub(r'(?<=<script type="application/json">\{)"module":"(?:[^"\\]|\\.)*",', first, body)
+
+
+def shorten(app, pagename, templatename, context, doctree):
+    if "body" in context:
+        context["body"] = write_once(context["body"])
+
+
+def search_without_fetch(app, pagename, templatename, context, doctree):
+    if pagename == "search":
+        app.add_js_file(
+            None, body="if (location.protocol === 'file:') DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;"
+        )
+
+
+def reading(notebook) -> tuple[int, int]:
+    """The words in the Markdown cells of `notebook`, and the minutes to read it, code and results included."""
+    text = " ".join(NOT_READ.sub(" ", cell.source) for cell in notebook.cells if cell.cell_type == "markdown")
+    words = len(re.findall(r"\w+(?:[-'’.,]\w+)*", text))
+    code_cells = sum(cell.cell_type == "code" for cell in notebook.cells)
+    return words, max(1, round(words / WORDS_A_MINUTE + code_cells * SECONDS_A_CODE_CELL / 60))
+
+
+def say_times(app, pagename, templatename, context, doctree):
+    execution = NbMetadataCollector.get_exec_data(app.env, pagename)  # None where nothing ran; from the cache, too
+    if doctree is None or execution is None or not execution["runtime"]:
+        return
+    words, minutes = reading(nbformat.read(app.env.doc2path(pagename), as_version=4))
+    times = (
+        f"Reading: about {minutes} minute{'s' * (minutes > 1)} ({words:,} words). "
+        f"Running: {max(1, round(execution['runtime']))} s on the machine that built this page."
+    )
+    context["body"] = context["body"].replace("</h1>", f'</h1>\n<p class="nw-times">{times}</p>', 1)
+
+
+def say_why(app, pagename, templatename, context, doctree):
+    pages = tomllib.loads((Path(app.srcdir) / "book" / "pages" / "outline.toml").read_text(encoding="utf-8"))["pages"]
+    before, after = (app.env.collect_relations().get(pagename) or [None] * 3)[1:]
+    if doctree is None or not pages.keys() & {before, after}:
+        return
+    cards = ""
+    for name, way, title in ((before, "prev", "Previous"), (after, "next", "Next")):
+        if neighbor := context[way]:
+            about = pages.get(name, {})
+            why = f"It adds {about['adds']}." if way == "prev" and "adds" in about else about.get("why", "")
+            cards += (
+                f'<a class="nw-{way}" rel="{way}" href="{escape(neighbor["link"])}"><small>{title}</small>'
+                f"<strong>{neighbor['title']}</strong><span>{escape(why)}</span></a>"
+            )
+    context["body"] += f'\n<nav class="nw-way" aria-label="Previous and next">{cards}</nav>'
+    context["theme_show_prev_next"] = False  # the theme's own links have the titles alone
+
+
+def copy_mathjax(app):
+    target = Path(app.outdir) / "_static" / "mathjax"
+    for name in MATHJAX_FILES:
+        source = mathjax_folder() / name
+        if source.is_dir():
+            shutil.copytree(source, target / name, dirs_exist_ok=True)
+        else:
+            target.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source, target / name)
+
+
+def drop_icon_script(app):
+    scripts = Path(app.outdir) / "_static" / "scripts"
+    (scripts / "fontawesome.js").write_text("// The icons come from the font that the theme's style sheet names.\n")
+    (scripts / "fontawesome.js.map").unlink(missing_ok=True)
+
+
+def print_light_code(app, exception):
+    """Pygments writes one set of rules for light pages and one for dark ones: paper gets the light set, always."""
+    if exception or app.builder.format != "html":
+        return
+    path = Path(app.outdir) / "_static" / "pygments.css"
+    rules = path.read_text(encoding="utf-8").splitlines()
+    light, dark = ([rule for rule in rules if f'data-theme="{mode}"' in rule] for mode in ("light", "dark"))
+    paper = [rule.replace('[data-theme="light"]', "[data-theme]") for rule in light]
+    path.write_text("\n".join([*light, "@media screen {", *dark, "}", "@media print {", *paper, "}"]), encoding="utf-8")
+
+
+def finish(app, exception):
+    if exception is None and app.builder.format == "html":
+        copy_mathjax(app)
+        drop_icon_script(app)
+    if app._warncount:  # Sphinx has no public name for it
+        (Path(app.doctreedir) / "environment.pickle").unlink(missing_ok=True)
+
+
+def setup(app):
+    app.connect("config-inited", place_cache)
+    app.connect("doctree-read", register_anchors)
+    app.connect("doctree-read", drop_widget_state)
+    app.connect("html-page-context", search_without_fetch)
+    app.connect("html-page-context", say_times)
+    app.connect("html-page-context", say_why)
+    app.connect("html-page-context", shorten)
+    app.connect("build-finished", finish)
+    app.connect("build-finished", print_light_code, priority=900)  # after the theme has written the file
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,26 @@
+"""The book's interactive figures: alive in JupyterLab, and in the published page without a kernel. See `base.py`."""
+
+from book.widgets.attention_map import AttentionMap
+from book.widgets.backprop import Backprop
+from book.widgets.bigram import Bigram
+from book.widgets.descent import Descent
+from book.widgets.loss_curves import LossCurves, snapshot
+from book.widgets.merges import Merges
+from book.widgets.next_token import NextToken
+from book.widgets.playground import Playground
+from book.widgets.predict import Predict
+from book.widgets.softmax_lab import SoftmaxLab
+
+__all__ = [
+    "AttentionMap",
+    "Backprop",
+    "Bigram",
+    "Descent",
+    "LossCurves",
+    "Merges",
+    "NextToken",
+    "Playground",
+    "Predict",
+    "SoftmaxLab",
+    "snapshot",
+]

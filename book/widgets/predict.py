@@ -1,0 +1,179 @@
+"""Predict: a question that the reader answers before the result shows.
+
+The cell that makes it computes the answer, so that no answer goes stale. After a guess, or *I don't want to guess*, it
+says what speaks against a wrong one, and the answer. The guess stays on the reader's device: no link and no saved
+output carries it. Left out: points, and anything that counts guesses.
+"""
+
+from __future__ import annotations
+
+import html
+import math
+import re
+from numbers import Real
+
+import numpy as np
+import traitlets
+
+from book.widgets.base import Widget
+
+MARKED = re.compile(r"`([^`]+)`|\*(\S(?:[^*]*\S)?)\*")  # the same rule as `marked` in predict.js
+
+
+class Predict(Widget):
+    """Ask `question`; the options, or one number, are the answer.
+
+    options: a dict, each option to the sentence for one who chose it: why it is wrong, why it is right. Without
+    options, a number is asked for, in `unit`.
+    answer: one of the options, or a number; a variable, computed in this cell.
+    shows: a short text with the computed value, such as f"{loss:.2f}"; where a number is asked for, the number itself.
+    because: a sentence or two after the answer.
+    within, off: which numbers are near enough: within × answer (0.1 by default), or ± off. off=0: exact.
+    wrong: {number or (low, high): sentence}: what wrong numbers come from, such as a forgotten bias.
+    low, high: what may be typed.
+    cover: on the published page, whether the outputs of the code cells that follow, up to the next text, are covered
+    until the reader has guessed or declined.
+    Words in the texts may be `code` or *stressed*.
+
+    `guess` is the reader's guess: an option or a number, None before it came, "" if the reader declined.
+    """
+
+    question = traitlets.Unicode("").tag(sync=True)
+    options = traitlets.List(help="pairs: an option, and what to say to it").tag(sync=True)
+    answer = traitlets.Any().tag(sync=True)
+    near = traitlets.List(help="[low, high] of the numbers that are near enough").tag(sync=True)
+    wrong = traitlets.List(help="low, high, and what to say to a number between them").tag(sync=True)
+    shows = traitlets.Unicode("").tag(sync=True)
+    because = traitlets.Unicode("").tag(sync=True)
+    unit = traitlets.Unicode("").tag(sync=True)
+    low = traitlets.Float(None, allow_none=True).tag(sync=True)
+    high = traitlets.Float(None, allow_none=True).tag(sync=True)
+    cover = traitlets.Bool(True).tag(sync=True)
+    guess = traitlets.Any(None, allow_none=True).tag(sync=True)
+
+    def __init__(self, question, options=None, *, answer, within=None, off=None, wrong=None, **rest):
+        if not (isinstance(question, str) and question.strip()):
+            raise ValueError(f"{question!r} came as the question; ask it as a text.")
+        if options is None:
+            given = _number(answer, within, off, wrong, rest)
+        else:
+            given = _choice(options, answer)
+            for name, value in {"within": within, "off": off, "wrong": wrong}.items():
+                if value is not None:
+                    raise ValueError(f"{name} came beside options; it is for questions that ask for a number.")
+        super().__init__(**{"title": "Predict first", "question": question, **rest, **given})
+
+    @traitlets.validate("guess")
+    def _check_guess(self, proposal):
+        guess = proposal["value"]
+        if guess is None or guess == "":
+            return guess
+        if self.options:
+            if guess not in [option for option, _ in self.options]:
+                raise traitlets.TraitError(f"{guess!r} came; guess one of {_listed(self.options)}.")
+            return guess
+        low, high = (-math.inf if self.low is None else self.low), (math.inf if self.high is None else self.high)
+        if not _finite(guess) or not low <= guess <= high:
+            raise traitlets.TraitError(f"{guess!r} came; guess a number{_between(self.low, self.high)}.")
+        return guess
+
+    def state(self):
+        return {**super().state(), "guess": None}  # what a page or a file keeps is the question, and no reader's guess
+
+    def still(self):
+        """The question as text: what there is to choose from, and, below a line, the answer and its reasons."""
+        if self.options:
+            asked = f"<ul>{''.join(f'<li>{_marked(option)}</li>' for option, _ in self.options)}</ul>"
+            rest = [(option.removesuffix("."), why) for option, why in self.options if option != self.answer]
+            also = f" ({_marked(self.shows)})" if self.shows else ""
+            shown = f"<b>{_marked(self.answer.removesuffix('.'))}</b>{also}"
+            why = dict(map(tuple, self.options))[self.answer]
+        else:
+            asked = f"<p>Your guess: …{self._unit()}</p>"
+            rest = [(_range(low, high), why) for low, high, why in self.wrong]
+            shown, why = f"<b>{_marked(self.shows)}{self._unit()}</b>", ""
+        answer = " ".join(filter(None, [f"Answer: {shown}.", _marked(why), _marked(self.because)]))
+        others = "".join(f"<li>{_marked(option)}: {_marked(why)}</li>" for option, why in rest)
+        return (
+            f'<div class="nw-ask"><p><b>Predict first.</b> {_marked(self.question)}</p>{asked}'
+            f"<hr><p>{answer}</p>{f'<ul>{others}</ul>' if others else ''}</div>"
+        )
+
+    def alt(self):
+        options = ", or ".join(option for option, _ in self.options)
+        return f"A question, to be answered before its result is read: {self.question} {options}".strip()
+
+    def _unit(self) -> str:
+        return self.unit if self.unit in ("", "%") else f" {html.escape(self.unit)}"
+
+
+def _choice(options, answer) -> dict:
+    """The traits of a question with options; wrong ones get a sentence."""
+    if not isinstance(options, dict):
+        raise ValueError(
+            f"A {type(options).__name__} came as options; give a dict of each option and what to say to it."
+        )
+    if len(options) < 2:
+        raise ValueError(f"{len(options)} option came; a choice has two or more.".replace("0 option", "No option"))
+    for option, why in options.items():
+        if not all(isinstance(text, str) and text.strip() for text in (option, why)):
+            raise ValueError(f"{option!r}: {why!r} came; an option and what to say to it are texts, and not empty.")
+    pairs = [[option, why] for option, why in options.items()]
+    if answer not in list(options):
+        raise ValueError(f"answer = {answer!r} came; it must be one of {_listed(pairs)}.")
+    return {"options": pairs, "answer": answer}
+
+
+def _number(answer, within, off, wrong, rest) -> dict:
+    """The traits of a question that asks for a number; wrong ones get a sentence."""
+    if not _finite(answer):
+        raise ValueError(f"answer = {answer!r} came; without options the answer is a finite number.")
+    answer = answer.item() if isinstance(answer, np.generic) else answer
+    if within is not None and off is not None:
+        raise ValueError(f"within = {within!r} and off = {off!r} came; give one of them.")
+    for name, value in (("within", within), ("off", off)):
+        if value is not None and (not _finite(value) or value < 0):
+            raise ValueError(f"{name} = {value!r} came; it must be a number, 0 or more.")
+    if off is None and answer == 0:
+        raise ValueError("answer = 0 came; say with off how far from 0 a guess may be: a share of 0 is 0.")
+    off = float(off if off is not None else abs(answer) * (0.1 if within is None else within))
+    for name in ("low", "high"):
+        if rest.get(name) is not None and not _finite(rest[name]):
+            raise ValueError(f"{name} = {rest[name]!r} came; it must be a finite number.")
+    low, high = rest.get("low"), rest.get("high")
+    if (low is not None and answer < low) or (high is not None and answer > high):
+        raise ValueError(f"answer = {answer!r} came; it lies outside what may be typed, a number{_between(low, high)}.")
+    found = []
+    for key, why in (wrong or {}).items():
+        ends = key if isinstance(key, tuple) else (key, key)
+        if len(ends) != 2 or not all(map(_finite, ends)) or ends[0] > ends[1]:
+            raise ValueError(f"{key!r} came in wrong; give a number, or a pair (low, high).")
+        if ends[0] <= answer <= ends[1]:
+            raise ValueError(f"{key!r} came in wrong, and holds the answer, {answer!r}; leave it out.")
+        found.append([*map(float, ends), str(why)])
+    shows = rest.get("shows") or (f"{answer:,}" if isinstance(answer, int) else f"{answer:,.4g}")
+    return {"answer": answer, "near": [answer - off, answer + off], "wrong": found, "shows": shows}
+
+
+def _finite(value) -> bool:
+    return isinstance(value, Real) and not isinstance(value, (bool, np.bool_)) and math.isfinite(value)
+
+
+def _listed(pairs) -> str:
+    return ", ".join(repr(option) for option, _ in pairs)
+
+
+def _between(low, high) -> str:
+    """What may be typed, as words after "a number"."""
+    if low is not None and high is not None:
+        return f" from {low:,g} to {high:,g}"
+    return f" of at least {low:,g}" if low is not None else f" of at most {high:,g}" if high is not None else ""
+
+
+def _range(low, high) -> str:
+    return f"{low:,g}" if low == high else f"{low:,g} to {high:,g}"
+
+
+def _marked(text: str) -> str:
+    """HTML in which `code` and *stressed* words are so."""
+    return MARKED.sub(lambda m: f"<code>{m[1]}</code>" if m[1] else f"<em>{m[2]}</em>", html.escape(text, quote=False))

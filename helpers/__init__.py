@@ -1,0 +1,19 @@
+"""What the chapters build, and then import. Each file is one idea; read them in this order.
+
+tensor        an array that remembers how it was made, and `backward` (chapter 2)
+functional    softmax, cross-entropy, layer norm, GELU: the fused operations (chapters 3 and 6)
+layers        `Module`, `Linear`, `Embedding`, `LayerNorm`, `MLP` (chapter 6)
+attention     masks, attention, and the cache of keys and values (chapter 5)
+gpt           the GPT (chapter 6)
+seq2seq       the encoder-decoder transformer (chapter 9)
+tokenizers    characters, words, and byte-pair encoding (chapter 4)
+data          Shakespeare's plays, dates, number words, and capitals
+poems         a grammar that writes poems, and its judge (chapter 8)
+sampling      temperature, top-k, top-p, min-p, greedy, and beam search (chapter 7)
+training      AdamW, batches, and the training loop (chapters 2 and 6)
+runs          a training run you can pause, step, and rewind (chapter 6)
+parallel      splits a batch across cores; nothing else knows about it
+checkpoints   a model in a safetensors file, and back
+models        the models that ship with the book
+plots         arrays in, Matplotlib `Axes` out
+"""

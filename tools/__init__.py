@@ -1,0 +1,1 @@
+"""Scripts for authors: train the shipped models, write pages, find a browser, take pictures."""
