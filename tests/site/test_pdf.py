@@ -2,9 +2,10 @@
 
 import pytest
 
-from tests.browser import pdf, site_checks
 from tests.conftest import build
-from tests.test_site import CHAPTERS, TOC, tiny_book
+from tests.site import site_checks
+from tests.site.test_site import CHAPTERS, TOC, tiny_book
+from tools import pdf
 
 TEXT = """Look it [up](tiny.ipynb#below).
 
