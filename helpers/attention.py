@@ -1,8 +1,8 @@
-"""Attention: each position takes a weighted mean of the values at the positions it may look at.
+"""Attention: each position takes a weighted mean of the values at the positions it's allowed to see.
 
-`attention` is the equation on queries, keys and values; `packed_attention` is the same on one projection that holds
-all three, which is how the transformer calls it (no copies, one product for three). Chapter 5 builds this file.
-Left out: dropout on the weights, relative positions.
+`attention` is the equation on queries, keys, and values. `packed_attention` does the same to one projection that holds
+all three, which is how the transformer calls it: no copies, and one matrix product instead of three. Chapter 5 builds
+this file. Left out: dropout on the weights, relative positions.
 """
 
 from __future__ import annotations
@@ -11,22 +11,24 @@ import math
 
 import numpy as np
 
+from helpers.checks import whole
 from helpers.functional import cache_sized, linear
 from helpers.layers import Linear, Module
 from helpers.tensor import Tensor
 
 
 def causal_mask(T: int, S: int | None = None, dtype=np.float32) -> np.ndarray:
-    """(T, S) of 0 and −inf: query t may look at key s if s ≤ t + (S − T). With S > T the last T queries are meant."""
-    S = T if S is None else S
+    """(T, S) of 0 and −inf: query t may look at key s if s ≤ t + (S − T). If S > T, these are the last T queries."""
+    T = whole("T", T)
+    S = T if S is None else whole("S", S, least=T)
     return np.triu(np.full((T, S), -np.inf, dtype=dtype), k=1 + S - T)
 
 
 def attention(q: Tensor, k: Tensor, v: Tensor, mask: np.ndarray | None = None, weights: list | None = None) -> Tensor:
     """softmax(q kᵀ / √D + mask) v: each row of `q` takes a weighted mean of the rows of `v`.
 
-    q: (B, H, T, D); k, v: (B, H, S, D); mask: broadcasts to (B, H, T, S), 0 where a query may look, −inf where not.
-    Returns (B, H, T, D). A list given as `weights` receives the array (B, H, T, S) of weights.
+    q: (B, H, T, D). k, v: (B, H, S, D). mask: broadcasts to (B, H, T, S), 0 where a query may look, −inf where not.
+    Returns (B, H, T, D). If you pass a list as `weights`, the weights (B, H, T, S) are appended to it.
     Source: Vaswani et al. 2017, eq. 1.
     """
     out = np.empty_like(q.data)
@@ -41,9 +43,9 @@ def attention(q: Tensor, k: Tensor, v: Tensor, mask: np.ndarray | None = None, w
 
 
 def packed_attention(qkv: Tensor, heads: int, mask=None, weights: list | None = None, cache=None) -> Tensor:
-    """Self-attention on queries, keys and values side by side: (B, T, 3C) → (B, T, C), with C = heads · D.
+    """Self-attention on queries, keys, and values side by side: (B, T, 3C) → (B, T, C), with C = heads · D.
 
-    A `KVCache` given as `cache` takes in the new keys and values, and the queries look at all that it holds.
+    A `cache` stores the new keys and values, and the queries look at everything in it.
     """
     B, T, C3 = qkv.shape
     C, D = C3 // 3, C3 // 3 // heads
@@ -62,13 +64,15 @@ def packed_attention(qkv: Tensor, heads: int, mask=None, weights: list | None = 
 
 
 def _attend(q, k, v, mask, out, weights):
-    """The forward step on arrays, into `out`. Returns what the way back needs.
+    """The forward pass on arrays, into `out`. Returns what the backward pass needs.
 
-    Three choices are for speed alone. Scores stand as (B, H, S, T), since NumPy takes a maximum over the last axis but
-    one several times faster than over the last. A few sequences at a time, so that scores stay in a core's cache.
-    And the division by the softmax's sum waits until after `@ v`: T·D numbers instead of T·S.
+    Three choices are purely for speed. Scores are kept as (B, H, S, T), because NumPy finds a maximum over the
+    second-to-last axis several times faster than over the last. A few sequences go at a time, so that the scores stay
+    in a core's cache. And the division by the softmax sum waits until after `@ v`: T·D numbers instead of T·S.
     """
     (B, H, T, D), S = q.shape, k.shape[2]
+    if mask is not None and mask.dtype == bool:
+        raise ValueError("The mask must hold 0 where a query may look and −inf where not; got True and False.")
     scale = 1 / math.sqrt(D)
     q = q * scale
     if mask is not None:
@@ -90,7 +94,7 @@ def _attend(q, k, v, mask, out, weights):
 
 
 def _attend_back(g, out, saved, dq, dk, dv):
-    """The backward step on arrays, into `dq`, `dk`, `dv`. With P = e / sum: dP = g vᵀ, dS = P (dP − Σ g·out)."""
+    """The backward pass on arrays, into `dq`, `dk`, `dv`. With P = e / sum: dP = g vᵀ, dS = P (dP − Σ g·out)."""
     q, k, v, e, one_over_sum, scale = saved
     g = g * one_over_sum
     along = np.vecdot(g, out)[..., None, :]
@@ -105,10 +109,10 @@ def _attend_back(g, out, saved, dq, dk, dv):
 
 
 class KVCache:
-    """The keys and values of the tokens seen so far, for one layer: (B, H, T, D) each, room for `context` tokens."""
+    """The keys and values of the tokens so far, for one block: (B, H, T, D) each, with room for `context` tokens."""
 
     def __init__(self, context: int):
-        self.context, self.length, self.keys, self.values = context, 0, None, None
+        self.context, self.length, self.keys, self.values = whole("context", context), 0, None, None
 
     def extend(self, k: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Append new keys and values and return all of them, as views."""
@@ -117,21 +121,21 @@ class KVCache:
             self.keys, self.values = (np.empty((B, H, self.context, D), dtype=k.dtype) for _ in "kv")
         end = self.length + T
         if end > self.context:
-            raise ValueError(f"The cache holds {self.context} tokens; {self.length} are in it and {T} more came.")
+            raise ValueError(f"The cache has room for {self.context} tokens; got {end}. Start a new, longer one.")
         self.keys[:, :, self.length : end], self.values[:, :, self.length : end] = k, v
         self.length = end
         return self.keys[:, :, :end], self.values[:, :, :end]
 
 
 class MultiHeadAttention(Module):
-    """Project to queries, keys and values, attend in `heads` groups of D = C / heads channels, project back.
+    """Project to queries, keys, and values; attend in `heads` groups of D = C / heads channels; project back.
 
-    Called with x alone, x looks at itself; with `memory` (B, S, C), x asks and the memory answers (cross-attention).
+    Called with x alone, x looks at itself. With `memory` (B, S, C), x asks and the memory answers: cross-attention.
     """
 
     def __init__(self, channels: int, heads: int, *, rng: np.random.Generator, out_scale: float = 1.0):
-        if channels % heads:
-            raise ValueError(f"{channels} channels cannot be shared by {heads} heads; choose a multiple of heads.")
+        if channels % whole("heads", heads):
+            raise ValueError(f"Can't divide {channels} channels among {heads} heads. Pick a number that divides them.")
         self.heads = heads
         self.qkv = Linear(channels, 3 * channels, rng=rng)
         self.out = Linear(channels, channels, rng=rng, scale=out_scale)

@@ -1,8 +1,9 @@
-"""The operations a transformer spends its time in, each written as one fused step with its pullback.
+"""The operations where a transformer spends its time, each fused into one step with its pullback.
 
-Every function here equals a few operations of `tensor.py`, and a test shows it. Fused, they make fewer passes over
-memory: that is most of what separates this engine from one twice as slow. Chapters 3 and 6 build them.
-Left out: attention (in `attention.py`), dropout, convolutions.
+Each one equals a few operations of `tensor.py`, and a test shows it. Fusing them saves passes over memory, and that's
+most of the difference between this engine and one half as fast. Chapters 3 and 6 build them.
+
+Left out: attention (see `attention.py`), dropout, convolutions.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ SQRT_2_OVER_PI = math.sqrt(2 / math.pi)  # a Python float: NumPy's float64 scala
 
 
 def softmax(x: Tensor, axis: int = -1) -> Tensor:
-    """exp(x) / Σ exp(x) along `axis`; the maximum is subtracted first, so nothing overflows. Chapter 3."""
+    """exp(x) / Σ exp(x) along `axis`. Subtracting the maximum first keeps it from overflowing. Chapter 3."""
     out = np.exp(x.data - x.data.max(axis=axis, keepdims=True))
     out /= out.sum(axis=axis, keepdims=True)
     return Tensor(out, parents=(x,), pullback=lambda g: (out * (g - (g * out).sum(axis=axis, keepdims=True)),))
@@ -33,39 +34,40 @@ def log_softmax(x: Tensor, axis: int = -1) -> Tensor:
 def cross_entropy(logits: Tensor, targets: np.ndarray, ignore: int | None = None) -> Tensor:
     """Mean surprise, in nats, of the right tokens under softmax(logits). Its gradient is (p − y) / N. Chapter 3.
 
-    logits: (…, V). targets: integers of shape (…), each in 0 … V−1; positions equal to `ignore` do not count.
+    logits: (…, V). targets: integers from 0 to V−1, of shape (…). Positions whose target is `ignore` don't count; if
+    none counts, the loss is 0. Raises ValueError if the targets don't fit the logits.
     """
     V, shape = logits.shape[-1], logits.shape
     z, y = logits.data.reshape(-1, V), np.asarray(targets).reshape(-1)
-    if np.shape(targets) != logits.shape[:-1]:
-        came, wanted = np.shape(targets), logits.shape[:-1]
-        raise ValueError(f"Logits of shape {logits.shape} need targets of shape {wanted}; got {came}.")
+    if np.shape(targets) != shape[:-1]:
+        raise ValueError(f"Logits of shape {shape} need targets of shape {shape[:-1]}; got {np.shape(targets)}.")
     counted = slice(None) if ignore is None else np.flatnonzero(y != ignore)
-    rows, y = np.arange(len(y))[counted], y[counted]
-    if len(y) == 0 or y.min() < 0 or y.max() >= V:
-        came = "no target that counts" if len(y) == 0 else f"targets from {y.min()} to {y.max()}"
-        raise ValueError(f"Cross-entropy came with {came}; with {V} logits a target is an integer from 0 to {V - 1}.")
+    rows, y, N = np.arange(len(y))[counted], y[counted], len(y[counted])
+    if y.dtype.kind not in "iu" or (N and not 0 <= y.min() <= y.max() < V) or (N == 0 and ignore is None):
+        got = f"{y.dtype} from {y.min()} to {y.max()}" if N else "none"
+        raise ValueError(f"With {V} logits, targets must be integers from 0 to {V - 1}; got {got}.")
     p = z - z.max(axis=-1, keepdims=True)
     right = p[rows, y]
     np.exp(p, out=p)
     total = p.sum(axis=-1, keepdims=True)
-    loss = np.mean(np.log(total[rows, 0]) - right)
+    loss = (np.log(total[rows, 0]) - right).sum() / logits.dtype.type(max(1, N))
 
     def pullback(g):
-        dz = p * (g / (len(y) * total))
+        g = g / max(1, N)
+        dz = p * (g / total)
         if ignore is not None:
             dz[np.setdiff1d(np.arange(len(dz)), rows)] = 0
-        dz[rows, y] -= g / len(y)
+        dz[rows, y] -= g
         return (dz.reshape(shape),)
 
     return Tensor(np.asarray(loss), parents=(logits,), pullback=pullback)
 
 
 def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """x W + b: (…, K) → (…, N), with weight (K, N) and bias (N,). One large 2-D product, whatever the leading axes."""
+    """x W + b: (…, K) → (…, N), with weight (K, N) and bias (N,). Leading axes are merged into one big 2-D product."""
     K, N = weight.shape
     if x.shape[-1] != K:
-        raise ValueError(f"This layer takes {K} channels in the last axis; got shape {x.shape}.")
+        raise ValueError(f"The last axis must have {K} channels; got shape {x.shape}.")
     a, w, shape = x.data.reshape(-1, K), weight.data, x.shape
     out = a @ w
     if bias is not None:
@@ -81,36 +83,33 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 
 
 def embedding(weight: Tensor, index: np.ndarray) -> Tensor:
-    """Row `index[…]` of weight (V, C): integers of any shape (…) → (…, C)."""
+    """Row `index[…]` of weight (V, C): integers of any shape (…) → (…, C). Raises ValueError if there's no such row."""
     index, shape = np.asarray(index), weight.shape
-    try:
-        if index.min(initial=0) < 0:
-            raise IndexError("NumPy would count from the end")
-        rows = weight.data[index]
-    except IndexError:
-        raise ValueError(
-            f"A table of {shape[0]} rows takes integers from 0 to {shape[0] - 1}; "
-            f"{index.dtype} from {index.min()} to {index.max()} came."
-        ) from None
+    if index.dtype.kind not in "iu" and index.size or index.size and not 0 <= index.min() <= index.max() < shape[0]:
+        got = f"{index.dtype} from {index.min()} to {index.max()}"
+        raise ValueError(f"A table of {shape[0]} rows takes integers from 0 to {shape[0] - 1}; got {got}.")
+    index = index.astype(np.intp, copy=False)
 
     def pullback(g):
+        out = np.zeros(shape, dtype=g.dtype)
+        if index.size == 0:
+            return (out,)
         order = np.argsort(index, axis=None, kind="stable")  # equal tokens side by side, then one sum for each
         tokens = index.reshape(-1)[order]
         starts = np.flatnonzero(np.r_[True, tokens[1:] != tokens[:-1]])
-        out = np.zeros(shape, dtype=g.dtype)
         out[tokens[starts]] = np.add.reduceat(g.reshape(-1, shape[1])[order], starts, axis=0)
         return (out,)
 
-    return Tensor(rows, parents=(weight,), pullback=pullback)
+    return Tensor(weight.data[index], parents=(weight,), pullback=pullback)
 
 
 def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, epsilon: float = 1e-5) -> Tensor:
-    """Shift and scale each row of x (…, C) to mean 0 and variance 1, then times weight (C,) plus bias (C,).
+    """Shift and scale each row of x (…, C) to mean 0 and variance 1, then multiply by weight (C,) and add bias (C,).
 
-    Source: Ba, Kiros and Hinton 2016; built in chapter 6.
+    Source: Ba, Kiros, and Hinton 2016. Built in chapter 6.
     """
     C, w = x.shape[-1], weight.data
-    mean = np.full(C, 1 / C, dtype=x.dtype)  # a product with it takes the mean of each row, in one pass
+    mean = np.full(C, 1 / C, dtype=x.dtype)  # multiplying by it gives each row's mean in one pass
     normal = x.data - (x.data @ mean)[..., None]
     scale = 1 / np.sqrt(np.vecdot(normal, normal)[..., None] / C + epsilon)
     normal *= scale
@@ -133,7 +132,7 @@ def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, epsilon: float = 1e-5) -
 def gelu(x: Tensor) -> Tensor:
     """x · Φ(x), a smooth relu, by its tanh approximation: x/2 · (1 + tanh(√(2/π) (x + 0.044715 x³))).
 
-    Source: Hendrycks and Gimpel 2016. Products, not powers: `x*x*x` is many times as fast as `x**3` in NumPy.
+    Source: Hendrycks and Gimpel 2016. It multiplies, because NumPy's `x*x*x` is many times as fast as `x**3`.
     """
     a, shape = x.data.reshape(-1), x.shape
     out, slope = np.empty_like(a), np.empty_like(a) if is_tracking() else None
@@ -151,7 +150,7 @@ def gelu(x: Tensor) -> Tensor:
             s = slope[i]
             np.multiply(z, z, out=s)
             s *= 6 * 0.044715 * SQRT_2_OVER_PI
-            s += 2 * SQRT_2_OVER_PI  # twice the slope of what goes into tanh, whose own is 1 − tanh² = 4 h (1 − h)
+            s += 2 * SQRT_2_OVER_PI  # twice the slope of tanh's argument; tanh's own slope is 1 − tanh² = 4 h (1 − h)
             s *= out[i]
             s *= 1 - h
             s += h
@@ -159,14 +158,14 @@ def gelu(x: Tensor) -> Tensor:
 
 
 def column_sums(rows: np.ndarray) -> np.ndarray:
-    """(N, C) → (C,), as a product with ones: several times as fast as `rows.sum(axis=0)`."""
+    """(N, C) → (C,). A product with ones is several times as fast as `rows.sum(axis=0)`."""
     return np.ones(len(rows), dtype=rows.dtype) @ rows
 
 
 def cache_sized(count: int, size: int = 1, limit: int = 1 << 16) -> list[slice]:
-    """Slices of `count` things of `size` numbers each, so that one slice (about `limit` numbers) fits a core's cache.
+    """Slices of `count` items of `size` numbers each, so that a slice (about `limit` numbers) fits in a core's cache.
 
-    Passes over a small piece find it in the cache; over a large array each pass goes to memory again.
+    Several passes over a small piece find it in the cache; over a large array, each pass goes out to memory.
     """
     step = max(1, limit // size)
     return [slice(i, i + step) for i in range(0, count, step)]

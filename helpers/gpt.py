@@ -1,7 +1,7 @@
 """GPT: token and position embeddings, a stack of blocks on a residual stream, and logits for the next token.
 
-One definition serves training (whole sequences at once) and generation (one token at a time with a cache).
-Chapter 6 builds this file. Left out: dropout (our models never see their text often enough to need it).
+The same code trains (on whole sequences) and generates (one token at a time, with a cache). Chapter 6 builds this file.
+Left out: dropout, because our models never see their text often enough to need it.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from helpers.attention import KVCache, MultiHeadAttention, causal_mask
+from helpers.checks import whole
 from helpers.functional import cross_entropy, linear
 from helpers.layers import MLP, Embedding, LayerNorm, Module
 from helpers.tensor import Tensor, no_grad
@@ -20,7 +21,7 @@ from helpers.tensor import Tensor, no_grad
 
 @dataclass(frozen=True)
 class GPTConfig:
-    """The shape of a model. `context` is the longest T it can read; `channels` (C) is a multiple of `heads` (H)."""
+    """The shape of a model. `context` is the longest T it can read. `heads` (H) must divide `channels` (C)."""
 
     vocab_size: int
     context: int = 64
@@ -30,17 +31,18 @@ class GPTConfig:
 
     def __post_init__(self):
         for name, value in asdict(self).items():
-            if not isinstance(value, int | np.integer) or value < 1:
-                raise ValueError(f"GPTConfig got {name} = {value!r}; it must be a whole number of at least 1.")
+            whole(name, value)
         if self.channels % self.heads:
-            raise ValueError(f"{self.channels} channels cannot be shared by {self.heads} heads; choose a multiple.")
+            raise ValueError(
+                f"Can't divide {self.channels} channels among {self.heads} heads. Pick a number that divides them."
+            )
 
 
 class Block(Module):
-    """One layer: attention moves information between positions, the MLP works on each; both add to the stream x."""
+    """Attention moves information between positions, then the MLP works on each alone. Both add to the stream x."""
 
     def __init__(self, config: GPTConfig, *, rng: np.random.Generator):
-        # 2 additions a layer, each small: the stream starts as the embeddings, numbers near 0.02, and not as noise
+        # each block adds to the stream twice; small additions keep the embeddings (near 0.02) from drowning at first
         C, out_scale = config.channels, 0.1 / math.sqrt(2 * config.layers)
         self.norm1, self.norm2 = LayerNorm(C), LayerNorm(C)
         self.attention = MultiHeadAttention(C, config.heads, rng=rng, out_scale=out_scale)
@@ -55,7 +57,7 @@ class GPT(Module):
     """A decoder-only transformer: pre-norm, learned positions, GELU, output head tied to the token embedding.
 
     Sources: Radford et al. 2019; Xiong et al. 2020 (pre-norm); Press and Wolf 2017 (tied head).
-    `block` is the class of its layers, so that a reader can put in a changed one and see what is lost.
+    Pass your own `block` class to see what changes without a part of it.
     """
 
     def __init__(self, config: GPTConfig, *, rng: np.random.Generator, block: type[Module] = Block):
@@ -64,30 +66,30 @@ class GPT(Module):
         self.positions = Embedding(config.context, config.channels, rng=rng)
         self.blocks = [block(config, rng=rng) for _ in range(config.layers)]
         self.norm = LayerNorm(config.channels)
-        self.flatten()
 
     def __call__(self, tokens: np.ndarray, *, weights: list | None = None, caches: list | None = None) -> Tensor:
         """Logits for the token after each position: integers (B, T) → (B, T, V).
 
-        `weights`, a list, receives one array (B, H, T, T) a layer. `caches` holds what came before, one a layer.
+        If `weights` is a list, each block appends its attention weights (B, H, T, T). `caches`: one per block, holding
+        the tokens before these.
         """
         B, T = tokens.shape
         past = caches[0].length if caches else 0
         if past + T > self.config.context:
-            most = self.config.context
-            raise ValueError(f"{past + T} tokens came; this model reads at most {most}. Keep the last ones.")
+            limit = self.config.context
+            raise ValueError(f"This model reads at most {limit} tokens; got {past + T}. Keep the last {limit}.")
         x = self.tokens(tokens) + self.positions(np.arange(past, past + T))  # (B,T,C) + (T,C) → (B,T,C)
-        mask = causal_mask(T, past + T, dtype=x.dtype) if T > 1 else None  # a lone last query may look at everything
+        mask = causal_mask(T, past + T, dtype=x.dtype) if T > 1 else None  # one last query may look at everything
         for i, block in enumerate(self.blocks):
             x = block(x, mask, weights=weights, cache=caches[i] if caches else None)
         return linear(self.norm(x), self.tokens.weight.swap(0, 1))  # (B,T,C)@(C,V) → (B,T,V)
 
     def loss(self, inputs: np.ndarray, targets: np.ndarray) -> Tensor:
-        """Mean surprise of the targets, in nats a token; both (B, T)."""
+        """Mean surprise of the targets, in nats per token; both (B, T)."""
         return cross_entropy(self(inputs), targets)
 
     def attention_weights(self, tokens: np.ndarray) -> np.ndarray:
-        """How much each position of one sequence (T,) looks at each other: (layers, H, T, T); every row sums to 1."""
+        """How much each position of a sequence (T,) looks at every other: (layers, H, T, T). Each row sums to 1."""
         weights: list[np.ndarray] = []
         with no_grad():
             self(np.asarray(tokens)[None], weights=weights)
@@ -96,23 +98,23 @@ class GPT(Module):
     def generate(
         self, prompt, steps: int, choose: Callable, *, stop: int | None = None, use_cache: bool = True
     ) -> list[int]:
-        """Continue a prompt (token ids): ask for logits, choose, append, repeat; returns prompt and continuation.
+        """Continue a prompt (token ids): get logits, choose, append, repeat. Returns the prompt and its continuation.
 
-        choose(logits (V,), ids so far) → the next id; see `sampling.chooser`. Ends after `steps` tokens or at `stop`.
-        Of a text longer than the context the model reads the most recent part: see `window_start`.
+        choose(logits (V,), ids so far) → the next id; see `sampling.chooser`. Stops after `steps` tokens or at `stop`.
+        If the text is longer than the context, the model reads the most recent part; see `window_start`.
         """
-        ids = [int(i) for i in prompt]
+        ids, steps = [int(i) for i in prompt], whole("steps", steps, least=0)
         if not ids:
-            raise ValueError("The prompt is empty; a model needs at least one token to continue from.")
+            raise ValueError("The prompt is empty. The model needs at least one token to continue from.")
         if min(ids) < 0 or max(ids) >= self.config.vocab_size:
             last = self.config.vocab_size - 1
-            raise ValueError(f"Token ids run from 0 to {last}; the prompt has {min(ids)} to {max(ids)}.")
+            raise ValueError(f"Token ids must be from 0 to {last}; got {min(ids)} to {max(ids)} in the prompt.")
         context, begin = self.config.context, 0  # it reads ids[begin:]
         caches = [KVCache(context) for _ in self.blocks]
         with no_grad():
             for _ in range(steps):
                 start = window_start(len(ids), context)
-                if start > begin or not use_cache:  # positions count from `start`: all that was kept is void
+                if start > begin or not use_cache:  # positions now count from `start`, so the cache is void
                     begin, caches = start, [KVCache(context) for _ in self.blocks]
                 new = np.array(ids[begin + caches[0].length :])[None]
                 logits = self(new, caches=caches).data[0, -1]
@@ -123,9 +125,9 @@ class GPT(Module):
 
 
 def window_start(length: int, context: int) -> int:
-    """The first token that the model still reads of a text of `length` tokens: a multiple of half its context.
+    """Where the model starts reading a text of `length` tokens: at a multiple of half its context.
 
-    So the cache has to be filled anew once in half a context, and what the model says depends on the text alone.
+    That way the cache is refilled only once every half context, and what the model says depends only on the text.
     """
     step = max(1, context // 2)
     return -(-max(0, length - context) // step) * step

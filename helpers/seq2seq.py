@@ -1,8 +1,9 @@
-"""The encoder-decoder transformer: one stack reads the source, another writes the target and looks at what was read.
+"""The encoder-decoder transformer: one stack reads the source, and another writes the target while looking at it.
 
-The encoder's attention sees the whole source; the decoder's sees the target so far, and, through cross-attention, the
-encoder's output. Training gives the decoder the right words so far (teacher forcing), whatever it would have written.
-Source: Vaswani et al. 2017, with the norms in front. Chapter 9 builds this file. Left out: dropout, label smoothing.
+The encoder's attention sees the whole source. The decoder's sees the target so far and, through cross-attention, the
+encoder's output. In training, the decoder gets the right words so far, whatever it would have written: teacher forcing.
+Source: Vaswani et al. 2017, with the norms moved to the front. Chapter 9 builds this file.
+Left out: dropout, label smoothing.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from helpers.attention import KVCache, MultiHeadAttention, causal_mask
+from helpers.checks import whole
 from helpers.functional import cross_entropy, linear, log_softmax
 from helpers.layers import MLP, Embedding, LayerNorm, Module
 from helpers.tensor import Tensor, no_grad
@@ -21,9 +23,9 @@ from helpers.tensor import Tensor, no_grad
 
 @dataclass(frozen=True)
 class Seq2SeqConfig:
-    """The shape of a model. `context` is the longest source, and the longest target with its start, in tokens.
+    """The shape of a model. `context` is the longest source, and the longest target including its start, in tokens.
 
-    pad, start, end: ids of the tokens that fill a batch up, begin a target, and end it; the same on both sides.
+    pad, start, end: the ids of the tokens that fill up a batch, begin a target, and end it; the same on both sides.
     """
 
     source_vocab: int
@@ -38,17 +40,15 @@ class Seq2SeqConfig:
 
     def __post_init__(self):
         for name, value in asdict(self).items():
-            least = 0 if name in ("pad", "start", "end") else 1
-            if not isinstance(value, int | np.integer) or value < least:
-                raise ValueError(
-                    f"Seq2SeqConfig got {name} = {value!r}; it must be a whole number of at least {least}."
-                )
+            whole(name, value, least=0 if name in ("pad", "start", "end") else 1)
         if self.channels % self.heads:
-            raise ValueError(f"{self.channels} channels cannot be shared by {self.heads} heads; choose a multiple.")
+            raise ValueError(
+                f"Can't divide {self.channels} channels among {self.heads} heads. Pick a number that divides them."
+            )
 
 
 class EncoderBlock(Module):
-    """Attention over the whole source, then the MLP; both add to the stream."""
+    """Attention over the whole source, then the MLP. Both add to the stream."""
 
     def __init__(self, config: Seq2SeqConfig, *, rng: np.random.Generator):
         C, out_scale = config.channels, 1 / math.sqrt(2 * config.layers)
@@ -62,7 +62,7 @@ class EncoderBlock(Module):
 
 
 class DecoderBlock(Module):
-    """Causal attention over the target so far, cross-attention to the source, then the MLP; all add to the stream."""
+    """Causal attention over the target so far, cross-attention to the source, then the MLP. All add to the stream."""
 
     def __init__(self, config: Seq2SeqConfig, *, rng: np.random.Generator):
         C, out_scale = config.channels, 1 / math.sqrt(3 * config.layers)
@@ -78,7 +78,7 @@ class DecoderBlock(Module):
 
 
 class Seq2Seq(Module):
-    """Tokens of one language in, logits for those of another out; the head is tied to the target's embedding."""
+    """Tokens of one language in, logits for tokens of another out. Output weights are the target's embedding."""
 
     def __init__(self, config: Seq2SeqConfig, *, rng: np.random.Generator):
         self.config, C = config, config.channels
@@ -89,17 +89,16 @@ class Seq2Seq(Module):
         self.encoder = [EncoderBlock(config, rng=rng) for _ in range(config.layers)]
         self.decoder = [DecoderBlock(config, rng=rng) for _ in range(config.layers)]
         self.source_norm, self.target_norm = LayerNorm(C), LayerNorm(C)
-        self.flatten()
 
     def encode(self, source: np.ndarray) -> tuple[Tensor, np.ndarray]:
-        """Source ids (B, S), padded → what the encoder made of them (B, S, C), and a mask (B, 1, 1, S) over padding."""
+        """Padded source ids (B, S) → the encoder's output (B, S, C), and a mask (B, 1, 1, S) that hides the padding."""
         source = np.asarray(source)
         if source.ndim != 2 or not 1 <= source.shape[1] <= self.config.context:
             most = self.config.context
-            raise ValueError(f"A source of shape {source.shape} came; it must be (B, S) with S from 1 to {most}.")
+            raise ValueError(f"The source must have shape (B, S) with S from 1 to {most}; got {source.shape}.")
         empty = np.flatnonzero((source == self.config.pad).all(axis=1))
         if len(empty):
-            raise ValueError(f"Source {empty[0]} holds nothing but padding; give each at least one token.")
+            raise ValueError(f"Source {empty[0]} is all padding. Every source needs at least one token.")
         x = self.source_tokens(source) + self.source_positions(np.arange(source.shape[1]))
         mask = np.where(source == self.config.pad, -np.inf, 0).astype(x.dtype)[:, None, None, :]
         for block in self.encoder:
@@ -109,14 +108,15 @@ class Seq2Seq(Module):
     def decode(
         self, target, memory: Tensor, mask, *, weights: list | None = None, caches: list | None = None
     ) -> Tensor:
-        """Logits for the token after each of the target's so far (B, T), given what `encode` returned: (B, T, V).
+        """Logits for the token after each token of the target so far (B, T), given what `encode` returned: (B, T, V).
 
-        `weights`, a list, receives the cross-attention (B, H, T, S) of each layer; `caches` holds what came before.
+        If `weights` is a list, each block appends its cross-attention (B, H, T, S). `caches`: one per block, holding
+        the tokens before these.
         """
         T = target.shape[1]
         past = caches[0].length if caches else 0
         if past + T > self.config.context:
-            raise ValueError(f"A target of {past + T} tokens came; this model writes at most {self.config.context}.")
+            raise ValueError(f"This model writes at most {self.config.context} tokens; got a target of {past + T}.")
         x = self.target_tokens(target) + self.target_positions(np.arange(past, past + T))
         causal = causal_mask(T, past + T, dtype=x.dtype) if T > 1 else None
         for i, block in enumerate(self.decoder):
@@ -126,25 +126,26 @@ class Seq2Seq(Module):
     def __call__(self, source: np.ndarray, target: np.ndarray, *, weights: list | None = None) -> Tensor:
         return self.decode(target, *self.encode(source), weights=weights)
 
-    def loss(self, source: np.ndarray, target: np.ndarray) -> Tensor:
-        """Mean surprise, in nats a token, of targets (B, T): start, words, end, padding. Padding does not count."""
-        return cross_entropy(self(source, target[:, :-1]), target[:, 1:], ignore=self.config.pad)
+    def loss(self, source: np.ndarray, target: np.ndarray) -> tuple[Tensor, int]:
+        """Mean surprise of the targets (B, T), in nats per token, and how many tokens it averages over.
 
-    def loss_weight(self, source: np.ndarray, target: np.ndarray) -> int:
-        """How many tokens the mean in `loss` is over."""
-        return int((target[:, 1:] != self.config.pad).sum())
+        A target is start, words, end, padding. Padding doesn't count.
+        """
+        wanted = target[:, 1:]
+        loss = cross_entropy(self(source, target[:, :-1]), wanted, ignore=self.config.pad)
+        return loss, int((wanted != self.config.pad).sum())
 
     def cross_attention(self, source: Sequence[int], target: Sequence[int]) -> np.ndarray:
-        """How much each target token looks at each source token: (layers, H, T, S); every row sums to 1."""
+        """How much each target token looks at each source token: (layers, H, T, S). Each row sums to 1."""
         weights: list[np.ndarray] = []
         with no_grad():
             self(np.asarray(source)[None], np.asarray(target)[None], weights=weights)
         return np.concatenate(weights)
 
     def translate(self, sources: Sequence[Sequence[int]], steps: int | None = None) -> list[list[int]]:
-        """The greedy target of each source, all at once: lists of ids without start and end."""
+        """Each source's target, written greedily, all at once: lists of ids without start and end."""
         c = self.config
-        steps = c.context if steps is None else steps
+        steps = c.context if steps is None else whole("steps", steps)
         with no_grad():
             memory, mask = self.encode(padded(sources, c.pad))
             caches = [KVCache(c.context) for _ in self.decoder]
@@ -160,7 +161,7 @@ class Seq2Seq(Module):
         return [[int(i) for i in row if i not in (c.pad, c.start, c.end)] for row in written]
 
     def next_log_probs(self, source: Sequence[int]) -> Callable[[list[list[int]]], np.ndarray]:
-        """For `sampling.beam_search`: n targets so far, each with its start → log-probabilities of the next (n, V)."""
+        """A function for `sampling.beam_search`: n targets so far, with their start → next log-probabilities (n, V)."""
         with no_grad():
             memory, mask = self.encode(np.asarray(source)[None])
 
@@ -177,7 +178,7 @@ class Seq2Seq(Module):
 def padded(sequences: Sequence[Sequence[int]], pad: int) -> np.ndarray:
     """Lists of ids of different lengths as one array (B, longest), filled up with `pad`."""
     if not len(sequences) or not all(len(s) for s in sequences):
-        raise ValueError("An empty list of ids came; each sequence needs at least one token.")
+        raise ValueError("Every list of ids needs at least one token; got an empty one.")
     out = np.full((len(sequences), max(map(len, sequences))), pad)
     for row, s in zip(out, sequences, strict=True):
         row[: len(s)] = s

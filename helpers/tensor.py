@@ -1,27 +1,27 @@
 """An array that remembers how it was made, so that every gradient can be found by walking back.
 
-`Tensor` holds an array, and for a computed one its parents and a *pullback*: a function that takes the gradient of
-the loss with respect to the result and returns the gradient with respect to each parent. Each operation below is one
-expression with its pullback beside it. Broadcasting is undone in one place, in `backward`. Chapter 2 builds this file.
+A `Tensor` holds an array. If an operation made it, it also holds its parents and a *pullback*: a function that takes
+the gradient of the loss with respect to the result, and returns the gradient with respect to each parent. Each
+operation below is one expression with its pullback right beside it. Broadcasting is undone in one place, `backward`.
+Plain numbers and arrays are constants and get no gradient. Chapter 2 builds this file.
 
-Left out: second derivatives, in-place operations, devices. Plain numbers and arrays are constants: no gradient.
+Left out: second derivatives, in-place operations, devices.
 """
 
 from __future__ import annotations
 
 import contextlib
 import contextvars
-import mmap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
-_tracking = contextvars.ContextVar("tracking", default=True)  # each thread its own: one may sample while another trains
+_tracking = contextvars.ContextVar("tracking", default=True)  # one per thread: a thread can sample while another trains
 
 
 @contextlib.contextmanager
 def no_grad():
-    """Inside `with no_grad():` results keep no parents: less memory and time when no gradient is wanted."""
+    """Inside `with no_grad():` results don't keep their parents, which saves memory and time."""
     token = _tracking.set(False)
     try:
         yield
@@ -30,30 +30,31 @@ def no_grad():
 
 
 def is_tracking() -> bool:
-    """Whether results remember how they were made, as they do outside of `no_grad`."""
+    """Whether results remember how they were made, as they do outside `no_grad`."""
     return _tracking.get()
 
 
 class Tensor:
     """An array with a gradient.
 
-    data: anything NumPy reads as numbers, kept as float32 unless `dtype=np.float64` asks for more.
-    `grad` is None, or after `backward` an array of the same shape: d(loss)/d(data). Only leaves (tensors that no
-    operation made) keep one. `parents` and `pullback` are for operations; see `exp` for the shortest example.
+    data: numbers in any form NumPy reads, kept as float32 unless you ask for `dtype=np.float64`. `grad` is None, or
+    after `backward` an array of the same shape: d(loss)/d(data). Only leaves (tensors no operation made) keep one.
+    `parents` and `pullback` are for operations; `exp` is the shortest example. Raises TypeError for anything else.
     """
 
     __slots__ = ("data", "grad", "origin")
     __array_ufunc__ = None  # so that `array * tensor` asks the tensor, not NumPy
+    __hash__ = object.__hash__  # `==` compares numbers; a dict or set still tells two equal tensors apart
 
     def __init__(self, data, *, dtype=np.float32, parents: tuple = (), pullback: Callable | None = None):
         self.grad = None
         if pullback is None:
-            self.data, self.origin = np.array(data, dtype=dtype), None
+            self.data, self.origin = _numbers(data).astype(dtype), None
             return
         self.data = data
         for p in parents:
             if isinstance(p, Tensor) and p.data.dtype != data.dtype:
-                raise TypeError(f"An operation turned {p.dtype} into {data.dtype}; make both tensors of one dtype.")
+                raise TypeError(f"Tensors must share one dtype; got {p.dtype} and {data.dtype}. Convert one of them.")
         self.origin = Origin(data.shape, parents, pullback) if _tracking.get() else None
 
     # what it looks like
@@ -66,17 +67,49 @@ class Tensor:
     def __repr__(self):
         return "Tensor(" + np.array2string(self.data, precision=4, separator=", ", prefix="Tensor(") + ")"
 
+    def __array__(self, dtype=None, copy=None):
+        """`np.array(tensor)` is a copy of its numbers, without their history."""
+        return np.array(self.data, dtype=dtype, copy=copy)
+
     def __len__(self):
         return len(self.data)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        if self.ndim == 0:
+            raise TypeError(f"Only a tensor with axes can be looped over; got one number, {self}. Use `item()`.")
+        return (self[i] for i in range(len(self)))
 
     def item(self) -> float:
         """The value of a tensor with one element, as a Python float."""
         return self.data.item()
 
+    # comparisons give NumPy arrays of True and False: a yes or no has no slope
+
+    def __eq__(self, other):
+        return NotImplemented if other is None else self.data == as_array(other, self)
+
+    def __ne__(self, other):
+        return NotImplemented if other is None else self.data != as_array(other, self)
+
+    def __lt__(self, other):
+        return self.data < as_array(other, self)
+
+    def __gt__(self, other):
+        return self.data > as_array(other, self)
+
+    def __bool__(self):
+        if self.size != 1:
+            raise ValueError(
+                f"Only a single number is true or false; got a tensor of shape {self.shape}. "
+                "Ask about its `data` with `.any()` or `.all()`."
+            )
+        return bool(self.item())
+
     # arithmetic: shapes broadcast; `backward` undoes that once, for every operation
 
     def __add__(self, other):
-        return Tensor(self.data + as_array(other, self), parents=(self, other), pullback=lambda g: (g, g))
+        b = as_array(_not_a_mask(other), self)
+        return Tensor(self.data + b, parents=(self, other), pullback=lambda g: (g, g))
 
     def __mul__(self, other):
         a, b = self.data, as_array(other, self)
@@ -84,27 +117,32 @@ class Tensor:
 
     def __pow__(self, exponent: float):
         if isinstance(exponent, (Tensor, np.ndarray)):
-            raise TypeError("The exponent came as an array; `**` takes a plain number, for example `x ** 2`.")
-        if isinstance(exponent, np.generic):
-            exponent = exponent.item()  # a NumPy number would promote float32
+            raise TypeError("The exponent must be a plain number, as in `x ** 2`; got an array.")
+        n = float(exponent)  # a NumPy number would promote float32
         a = self.data
-        return Tensor(a**exponent, parents=(self,), pullback=lambda g: (g * (exponent * a ** (exponent - 1)),))
+
+        def pullback(g):
+            return (g * (n * a ** (n - 1)) if n else np.zeros_like(a),)  # x⁰ is flat, at 0 as well
+
+        return Tensor(a**n, parents=(self,), pullback=pullback)
 
     def __neg__(self):
         return Tensor(-self.data, parents=(self,), pullback=lambda g: (-g,))
 
     def __sub__(self, other):
-        return Tensor(self.data - as_array(other, self), parents=(self, other), pullback=lambda g: (g, -g))
+        b = as_array(_not_a_mask(other), self)
+        return Tensor(self.data - b, parents=(self, other), pullback=lambda g: (g, -g))
 
     def __rsub__(self, other):
         return -self + other
 
     def __truediv__(self, other):
-        a, b = self.data, as_array(other, self)
-        return Tensor(a / b, parents=(self, other), pullback=lambda g: (g / b, -g * a / (b * b)))
+        b = as_array(other, self)
+        out = self.data / b
+        return Tensor(out, parents=(self, other), pullback=lambda g: (g / b, -g * (out / b)))  # b·b could overflow
 
     def __rtruediv__(self, other):
-        return self**-1 * other
+        return Tensor(other, dtype=self.dtype) / self
 
     __radd__, __rmul__ = __add__, __mul__
 
@@ -113,8 +151,8 @@ class Tensor:
         a, b = self.data, as_array(other, self)
         if a.ndim < 2 or b.ndim < 2 or a.shape[-1] != b.shape[-2]:
             raise ValueError(
-                f"Cannot multiply shapes {a.shape} and {b.shape}: both need two axes or more, and the last axis of "
-                f"the first must equal the last but one of the second."
+                f"`@` needs shapes (…, M, K) and (…, K, N) with the same K; got {a.shape} and {b.shape}. "
+                "Print both shapes, and swap or reshape one of them."
             )
         pullback = lambda g: (g @ b.swapaxes(-1, -2), a.swapaxes(-1, -2) @ g)  # noqa: E731
         return Tensor(a @ b, parents=(self, other), pullback=pullback)
@@ -129,11 +167,11 @@ class Tensor:
         return Tensor(self.data.reshape(*shape), parents=(self,), pullback=lambda g: (g.reshape(old),))
 
     def swap(self, i: int, j: int):
-        """Exchange two axes: (…, M, N) → (…, N, M) for `swap(-1, -2)`."""
+        """Swap two axes: `swap(-1, -2)` turns (…, M, N) into (…, N, M)."""
         return Tensor(self.data.swapaxes(i, j), parents=(self,), pullback=lambda g: (g.swapaxes(i, j),))
 
     def __getitem__(self, index):
-        """NumPy indexing. An index array may name a place twice: the gradients that come back to it add up."""
+        """NumPy indexing. If an index array names an entry twice, its gradients add up."""
         a = self.data
         basic = (int, np.integer, slice, type(None), type(Ellipsis))
         gathers = not all(isinstance(i, basic) for i in (index if isinstance(index, tuple) else (index,)))
@@ -160,7 +198,7 @@ class Tensor:
         return total * (total.size / self.size)
 
     def max(self, axis=None, keepdims=False):
-        """Largest element; where several tie they share the gradient equally."""
+        """The largest element. Elements that tie share the gradient equally."""
         a = self.data
         top = a.max(axis=axis, keepdims=True)
 
@@ -186,8 +224,10 @@ class Tensor:
         return Tensor(out, parents=(self,), pullback=lambda g: (g * (1 - out * out),))
 
     def sigmoid(self):
-        out = 0.5 * (1 + np.tanh(0.5 * self.data))  # 1 / (1 + exp(-x)), without overflow
-        return Tensor(out, parents=(self,), pullback=lambda g: (g * out * (1 - out),))
+        """1 / (1 + e⁻ˣ), written with e^−|x| so that neither tail overflows or rounds to 0."""
+        e = np.exp(-np.abs(self.data))
+        out = np.where(self.data < 0, e, self.dtype.type(1)) / (1 + e)
+        return Tensor(out, parents=(self,), pullback=lambda g: (g * (e / (1 + e) ** 2),))
 
     def relu(self):
         a = self.data
@@ -204,7 +244,7 @@ class Tensor:
     def backward(self) -> None:
         """Add d(self)/d(leaf) to the `grad` of every leaf that this one-element tensor was computed from."""
         if self.size != 1:
-            raise ValueError(f"backward() starts from a single number; this one has shape {self.shape}: sum it first.")
+            raise ValueError(f"backward() starts from one number; got a tensor of shape {self.shape}. Sum it first.")
         end = self.origin or self
         arrived = {id(end): np.ones_like(self.data)}
         for node in reversed(_parents_first(end)):
@@ -219,9 +259,9 @@ class Tensor:
 
 
 class Origin:
-    """How a tensor was made: what the walk back needs of it, so that its data may be forgotten before.
+    """How a tensor was made: all the walk back needs to know, so its data can be freed early.
 
-    parents: the origin of each tensor that it was made from, or that tensor itself if it is a leaf; None for constants.
+    parents: for each parent, its own origin, or the tensor itself if it's a leaf; None for a constant.
     """
 
     __slots__ = ("shape", "parents", "pullback")
@@ -232,7 +272,7 @@ class Origin:
 
 
 def concatenate(tensors: list[Tensor], axis: int = 0) -> Tensor:
-    """Join tensors along an axis that exists. Shapes agree but for that axis."""
+    """Join tensors along an existing axis; their shapes agree on all other axes."""
     arrays = [t.data for t in tensors]
     cuts = np.cumsum([a.shape[axis] for a in arrays])[:-1]
     out = np.concatenate(arrays, axis)
@@ -240,17 +280,33 @@ def concatenate(tensors: list[Tensor], axis: int = 0) -> Tensor:
 
 
 def as_array(value, like: Tensor) -> np.ndarray:
-    """The array in a Tensor, or a constant in the dtype of `like` (a float64 constant must not promote float32)."""
-    return value.data if isinstance(value, Tensor) else np.asarray(value, dtype=like.data.dtype)
+    """The array in a Tensor, or a constant in the dtype of `like` (a float64 constant would promote float32)."""
+    return value.data if isinstance(value, Tensor) else _numbers(value).astype(like.data.dtype, copy=False)
 
 
-def shared_zeros(count: int, dtype) -> np.ndarray:
-    """Zeros (count,) in memory that a forked process shares with this one; of other memory it gets a copy."""
-    return np.frombuffer(mmap.mmap(-1, max(1, count) * np.dtype(dtype).itemsize), dtype, count)
+def _numbers(value) -> np.ndarray:
+    """Anything that holds real numbers, as an array; TypeError for the rest."""
+    if isinstance(value, (list, tuple)) and any(isinstance(part, Tensor) for part in value):
+        raise TypeError("A list of tensors would lose their gradients. Join them with `concatenate` instead.")
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise TypeError(f"The rows must all have the same length; got {value!r}. Pad or trim them first.") from None
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"A tensor holds real numbers; got {value!r}. Pass a number, a list of numbers, or an array.")
+    return array
+
+
+def _not_a_mask(value):
+    if isinstance(value, bool) or getattr(value, "dtype", None) is np.dtype(bool):
+        raise TypeError(
+            "A mask of True and False can't be added to numbers. Use `masked_fill`, or a mask of 0 and −inf."
+        )
+    return value
 
 
 def _parents_first(end: Tensor | Origin) -> list[Tensor | Origin]:
-    """All that `end` came from, each after its parents. A loop, since recursion ends at 1,000 deep."""
+    """Everything `end` was computed from, each after its parents. A loop, because recursion stops at 1,000 deep."""
     order, seen, stack = [], set(), [(end, False)]
     while stack:
         node, parents_done = stack.pop()
@@ -265,7 +321,7 @@ def _parents_first(end: Tensor | Origin) -> list[Tensor | Origin]:
 
 
 def _unbroadcast(g: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Sum a gradient over the axes that broadcasting had copied, so that it has `shape` again."""
+    """Sum a gradient over the axes broadcasting had copied, so it has `shape` again."""
     if g.shape == shape:
         return g
     g = g.sum(axis=tuple(range(g.ndim - len(shape))))
@@ -274,7 +330,7 @@ def _unbroadcast(g: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _restore(g: np.ndarray, a: np.ndarray, axis, keepdims: bool) -> np.ndarray:
-    """Give a reduced gradient its summed axes back, as axes of length 1."""
+    """Give a reduced gradient its summed axes back, with length 1."""
     if keepdims:
         return g
     axes = range(a.ndim) if axis is None else [i % a.ndim for i in (axis if isinstance(axis, tuple) else (axis,))]
