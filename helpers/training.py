@@ -122,8 +122,8 @@ class Ended(Enum):
     REPLACED = "Stopped after {done:,} of {steps:,} steps, because another run started."
     OUT_OF_BATCHES = "The batches ran out after {done:,} of {steps:,} steps. Pass more of them, or take fewer steps."
     DIVERGED = (
-        "Step {step:,} gave a loss of {loss:.4g} and a gradient of length {norm:.4g}. The run stopped, and the model went "
-        "back to its last good step. Try a learning rate below {lr:g}."
+        "Step {step:,} gave a loss of {loss:.4g} and a gradient of length {norm:.4g}. "
+        "The run stopped, and the model is back at its last good step. Try a learning rate below {lr:g}."
     )
     FAILED = "The run stopped after {done:,} of {steps:,} steps: {error}"
 
@@ -150,7 +150,7 @@ class History:
 
     def latest(self) -> str:
         """The loss, as a mean over the last 50 steps, and the last held-out loss."""
-        losses = [f"loss {np.mean(self.losses[-50:]):.3f}"] if self.losses else []
+        losses = [f"loss {np.mean(self.losses[-50:]):.3f}"] if self.losses else ["no steps yet"]
         return ", ".join(losses + [f"held-out {loss:.3f}" for loss in list(self.held_out.values())[-1:]])
 
     def __repr__(self):

@@ -141,9 +141,7 @@ class Fixed:
         return self.values[:n]
 
 
-@pytest.mark.parametrize(
-    ("u", "token"), [(0.0, 1), (0.3999999, 1), (0.4, 2), (0.69, 2), (0.71, 4), (1 - 2**-53, 4)]
-)
+@pytest.mark.parametrize(("u", "token"), [(0.0, 1), (0.3999999, 1), (0.4, 2), (0.69, 2), (0.71, 4), (1 - 2**-53, 4)])
 def test_one_uniform_number_becomes_a_token(u, token):
     assert sample([0, 0.4, 0.3, 0, 0.3, 0], rng=Fixed(u)) == token
 
