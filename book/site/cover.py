@@ -1,11 +1,13 @@
 """The cover shows the poem model at work: `<div class="nw-cover-model"></div>` in its Markdown becomes the figure.
 
-The figure comes from `book.widgets`, as in the chapters. The cover is no notebook, so it is put in here.
+The figure comes from `book.widgets`, as in the chapters. The cover isn't a notebook, so the figure is put in here.
 """
 
 from pathlib import Path
 
 from docutils import nodes
+
+from book.site.next_word import code_files
 
 PLACE = '<div class="nw-cover-model"></div>'
 EXAMPLES = [
@@ -31,9 +33,8 @@ def place(app, doctree):
     for node in doctree.findall(nodes.raw):
         if PLACE in node.astext():
             node.children[:] = [nodes.Text(node.astext().replace(PLACE, PLACE.replace("><", f">{figure()}<")))]
-            for path in sorted((Path(app.srcdir) / "helpers").rglob("*.*")):  # a change there makes the page anew
-                if path.suffix in (".py", ".js", ".css", ".safetensors"):
-                    app.env.note_dependency(str(path))
+            for path in [*code_files(Path(app.srcdir)), Path(__file__)]:  # a change in one makes the page again
+                app.env.note_dependency(str(path))
 
 
 def setup(app):

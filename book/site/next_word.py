@@ -7,14 +7,15 @@
 - Search: asks for no other page where it cannot, which is when the book is opened from disk.
 - Times: below a chapter's title stands how long it takes to read, counted, and to run, measured.
 - Way: a page ends with what comes before and after it, and why, from book/pages/outline.toml.
-- Widgets: their state is in their figures already; MyST-NB's second copy of it is dropped. Each figure holds all it
-  needs; where several of a kind stand on a page, their style and their module are written once.
+- Widgets: a figure carries its state; the site ships the code and the style once, for the pages that have figures, and
+  writes those pages again when either changes. MyST-NB's second copy of the state is dropped.
 - Paper: code is printed in its light colors, also from a dark page.
 - Weight: the theme's icons come from its font (0.2 MB), not from the script that draws the same ones (1.5 MB).
 """
 
 import hashlib
 import importlib.util
+import os
 import re
 import shutil
 import tomllib
@@ -25,8 +26,10 @@ import nbformat
 from docutils import nodes
 from myst_nb.sphinx_ import NbMetadataCollector
 
+from book.widgets import modules
+
 MATHJAX_FILES = ("tex-chtml.js", "input/tex/extensions", "output/chtml/fonts/woff-v2")
-CODE_FILES = ("*.py", "*.js", "*.css", "*.toml", "*.safetensors")
+CODE_FILES = ("*.py", "*.toml", "*.safetensors")
 WORDS_A_MINUTE = 200  # slower than a novel: there are formulas
 SECONDS_A_CODE_CELL = 15  # for its few lines, and for what they print or draw
 NOT_READ = re.compile(  # folds, code, formulas, addresses, tags
@@ -45,11 +48,15 @@ def mathjax_folder() -> Path:
     return Path(spec.origin).parent / "static" / "mathjax"
 
 
-def code_hash(root: Path) -> str:
-    """A short hash of the files below `root` that can change what a notebook computes."""
-    digest = hashlib.sha256()
+def code_files(root: Path) -> list[Path]:
+    """The files below `root` that can change what a notebook computes: no JavaScript, no style."""
     folders = (root / "helpers", root / "book" / "widgets", root / "book" / "exercises")
-    for path in sorted(path for folder in folders for pattern in CODE_FILES for path in folder.rglob(pattern)):
+    return sorted(path for folder in folders for pattern in CODE_FILES for path in folder.rglob(pattern))
+
+
+def code_hash(root: Path) -> str:
+    digest = hashlib.sha256()
+    for path in code_files(root):
         digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:12]
 
@@ -74,20 +81,27 @@ def drop_widget_state(app, doctree):
     NbMetadataCollector.get_js_files(app.env, app.env.docname).pop("ipywidgets_state", None)
 
 
-def write_once(body: str) -> str:
-    """A page without second copies of a figure's style, and of the module that figures of one kind share."""
-    seen = set()
+def ship_widgets(app):
+    """Writes the widgets' code and style for the whole site, and tells the kernels that their figures need neither."""
+    os.environ[modules.BUILDING] = "1"
+    folder = Path(app.outdir) / "_static"
+    folder.mkdir(parents=True, exist_ok=True)
+    before = {path: path.read_text(encoding="utf-8") for path in folder.glob(f"{modules.SITE}.*")}
+    now = {folder / name: text for name, text in modules.site_files().items()}
+    for path, text in now.items():
+        path.write_text(text, encoding="utf-8")
+    app.widgets_changed = bool(before) and before != now
 
-    def first(found):
-        return found[0] if found[0] not in seen and not seen.add(found[0]) else ""
 
-    body = re.sub(r"<style>[^<]*\.nw-figure[^<]*</style>", first, body)
-    return re.sub(r'(?<=<script type="application/json">\{)"module":"(?:[^"\\]|\\.)*",', first, body)
+def write_pages_again(app, env):
+    """Pages name the files with a hash of what is in them, so a browser that has the old ones asks for the new."""
+    return list(env.found_docs) if app.widgets_changed else []
 
 
-def shorten(app, pagename, templatename, context, doctree):
-    if "body" in context:
-        context["body"] = write_once(context["body"])
+def load_widgets(app, pagename, templatename, context, doctree):
+    if "nw-widget" in context.get("body", ""):
+        app.add_js_file(f"{modules.SITE}.js", loading_method="defer")
+        app.add_css_file(f"{modules.SITE}.css")
 
 
 def search_without_fetch(app, pagename, templatename, context, doctree):
@@ -178,7 +192,9 @@ def setup(app):
     app.connect("html-page-context", search_without_fetch)
     app.connect("html-page-context", say_times)
     app.connect("html-page-context", say_why)
-    app.connect("html-page-context", shorten)
+    app.connect("builder-inited", ship_widgets)
+    app.connect("env-updated", write_pages_again)
+    app.connect("html-page-context", load_widgets)
     app.connect("build-finished", finish)
     app.connect("build-finished", print_light_code, priority=900)  # after the theme has written the file
     return {"parallel_read_safe": True, "parallel_write_safe": True}

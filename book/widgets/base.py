@@ -1,9 +1,8 @@
-"""The base of every widget: one object that lives in JupyterLab, in a page without a kernel, and as a still picture.
+"""The base of every widget: one object that lives in JupyterLab, on a page without a kernel, and as a still picture.
 
 A widget is a class here and one ES module beside it (`next_token.py`, `next_token.js`). The class holds the traits:
-data, settings, bounds. The module holds pure functions first and `render` last, and does all that a slider does, so
-that no slider needs a kernel. Modules import shared ones by relative path; `module_text` puts those in their place,
-since a module that comes from a Blob has no place to import from. Left out: a build step, a chart library.
+data, settings, bounds. The module starts with pure functions and ends with `render`; it does everything a slider does,
+so no slider needs a kernel. `modules.py` says how the code reaches a page. Left out: a build step, a chart library.
 """
 
 from __future__ import annotations
@@ -13,21 +12,17 @@ import html
 import inspect
 import json
 import os
-import re
 import warnings
-from functools import cache
 from pathlib import Path
 
 import anywidget
 import numpy as np
 import traitlets
 
+from book.widgets import modules
 from helpers import plots
 
-HERE = Path(__file__).parent
-IMPORT = re.compile(r"^import \{[^}]*\} from \"\./([\w-]+\.js)\";\n", re.M)
 HTML = "text/html"
-VIEW = "application/vnd.jupyter.widget-view+json"
 PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
@@ -45,7 +40,7 @@ follow();
 
 
 class Number(traitlets.Float):
-    """A number from `low` to `high`, both included; anything else gets a sentence."""
+    """A number from `low` to `high`, both included."""
 
     kind, kinds = "a number", (int, float, np.integer, np.floating)
 
@@ -54,39 +49,37 @@ class Number(traitlets.Float):
 
     def validate(self, obj, value):
         if isinstance(value, bool) or not isinstance(value, self.kinds) or not self.min <= value <= self.max:
-            raise traitlets.TraitError(
-                f"{self.name} = {value!r} came; it must be {self.kind} from {self.min:g} to {self.max:g}."
-            )
+            wanted = f"{self.kind} from {self.min:,g} to {self.max:,g}"
+            raise traitlets.TraitError(f"{self.name} must be {wanted}; got {value!r}.")
         return self.cast(value)
 
     cast = staticmethod(float)
 
 
 class Whole(Number):
-    """A whole number from `low` to `high`, both included; anything else gets a sentence."""
+    """A whole number from `low` to `high`, both included."""
 
     kind, kinds, cast = "a whole number", (int, np.integer), staticmethod(int)
 
 
 class Choice(traitlets.Enum):
-    """One of some words; anything else gets a sentence."""
+    """One of a few values."""
 
     def validate(self, obj, value):
         if value not in self.values:
-            raise traitlets.TraitError(
-                f"{self.name} = {value!r} came; choose one of {', '.join(map(str, self.values))}."
-            )
+            choices = ", ".join(map(str, self.values))
+            raise traitlets.TraitError(f"{self.name} must be one of {choices}; got {value!r}.")
         return value
 
 
 class Widget(anywidget.AnyWidget):
     """An interactive figure. Subclasses name what a reader may set in `settings`, and draw `still`.
 
-    title: names the figure for a screen reader. caption: stands below it. Raises traitlets.TraitError or ValueError,
-    with a sentence, where data or settings are wrong.
+    title: names the figure for a screen reader. caption: appears below it. Raises traitlets.TraitError or ValueError
+    with a sentence if the data or the settings are wrong.
     """
 
-    settings: tuple[str, ...] = ()  # traits that a reader sets: a link to the page can carry them
+    settings: tuple[str, ...] = ()  # traits that a reader sets; a link to the page can carry them
 
     title = traitlets.Unicode("").tag(sync=True)
     caption = traitlets.Unicode("").tag(sync=True)
@@ -94,9 +87,9 @@ class Widget(anywidget.AnyWidget):
 
     def __init_subclass__(cls, **options):
         super().__init_subclass__(**options)
-        if "still" in vars(cls):  # a widget of ours, and not the class that ipywidgets derives from it to add traits
-            module = Path(inspect.getfile(cls)).with_suffix(".js")
-            cls._esm, cls._css = module_text(module), style_text(module.with_suffix(".css"))
+        if "still" in vars(cls):  # one of our widgets, not the class that ipywidgets derives from it to add traits
+            cls._module = Path(inspect.getfile(cls)).with_suffix(".js")
+            cls._esm, cls._css = modules.esm(cls._module), modules.style(cls._module.with_suffix(".css"))
 
     def __init__(self, **values):
         super().__init__(**values)
@@ -104,11 +97,11 @@ class Widget(anywidget.AnyWidget):
 
     def still(self):
         """What paper, GitHub, and pages without JavaScript show: Matplotlib `Axes`, drawn by `plots`, or HTML."""
-        raise NotImplementedError(f"{type(self).__name__} has no still picture; define the method still().")
+        raise NotImplementedError(f"{type(self).__name__} has no still picture. Define the method still().")
 
     def alt(self) -> str:
         """What the picture shows, in one or two sentences with its numbers."""
-        raise NotImplementedError(f"{type(self).__name__} has no alt text; define the method alt().")
+        raise NotImplementedError(f"{type(self).__name__} has no alt text. Define the method alt().")
 
     def state(self) -> dict:
         """What the module reads through `model.get`: every synced trait of the widget's own, ready for JSON."""
@@ -122,32 +115,44 @@ class Widget(anywidget.AnyWidget):
             if name not in dom
         }
 
-    def figure(self) -> str:
-        """The widget as an HTML `<figure>` that holds all it needs: it is alive wherever scripts may run."""
-        parts = {"module": self._esm, "state": self.state(), "settings": self.settings}
+    def figure(self, *, alone: bool | None = None) -> str:
+        """The widget as an HTML `<figure>`: a still picture, and the state that brings it to life.
+
+        alone: whether it brings code and style along, and lives anywhere scripts may run. Without them it needs a page
+        that has them. By default it brings them, except in a build of the site, which ships them once.
+        """
+        if alone is None:
+            alone = not modules.site_has(self._module)
+        parts = {"module": self._module.name, "settings": self.settings, "state": self.state()}
+        style = script = ""
+        if alone:
+            parts["modules"], script = modules.own_script(self._module)
+            style, script = f"<style>{plots.STYLE}{self._css}</style>", f"<script>{script}</script>"
         data = json.dumps(parts, allow_nan=False, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
         caption = f"<figcaption>{html.escape(self.caption)}</figcaption>" if self.caption else ""
-        with warnings.catch_warnings():  # a box stands for a letter that the font lacks; the live figure has it
+        with warnings.catch_warnings():  # a box replaces a letter the font doesn't have; the live figure shows it
             warnings.filterwarnings("ignore", "Glyph .* missing")
             still = self.still()
             still = still if isinstance(still, str) else plots.svg(still, alt=self.alt())
         return (
-            f'<figure class="nw-figure nw-widget" data-widget="{type(self).__name__}">'
-            f"<style>{plots.STYLE}{self._css}</style>"
-            f'<div class="nw-still">{still}{caption}</div>'
-            f'<script type="application/json">{data}</script><script>{host_text()}</script></figure>'
+            f'<figure class="nw-figure nw-widget" data-widget="{type(self).__name__}">{style}'
+            f'<div class="nw-still">{still}{caption}</div><script type="application/json">{data}</script>{script}</figure>'
         )
 
     def save(self, path: str | os.PathLike, *, heading: str = "") -> Path:
-        """Write one HTML file that holds the widget and all it needs: alive wherever it is opened, offline too.
+        """Write one HTML file that holds the widget and everything it needs; it works anywhere, offline too.
 
-        heading: stands above it; without one, the widget's title. Raises ValueError where no file can be at `path`.
+        heading: appears above it; by default, the widget's title. Raises ValueError if there can't be a file at `path`.
         """
         path, heading = Path(path), heading or self.title or type(self).__name__
-        if path.is_dir() or not path.parent.is_dir():
-            what = "is a folder" if path.is_dir() else f"is in a folder that does not exist, {path.parent}"
-            raise ValueError(f"The page {path} {what}; give the name of a file, such as my_model.html.")
-        page = PAGE.replace("{title}", html.escape(heading)).replace("{figure}", self.figure())
+        if path.is_dir():
+            raise ValueError(f"{path} is a folder. Give the name of a file, such as my_model.html.")
+        if not path.parent.is_dir():
+            raise ValueError(
+                f"There is no folder {path.parent}. Make it first, or give a path in a folder that exists."
+            )
+        figure = self.figure(alone=True)
+        page = PAGE.replace("{title}", html.escape(heading)).replace("{figure}", figure)
         path.write_text(page, encoding="utf-8")
         return path
 
@@ -161,38 +166,6 @@ def _bounds(trait) -> dict | None:
     if isinstance(trait, Number):
         return {"low": trait.min, "high": trait.max, "whole": isinstance(trait, Whole)}
     return {"choices": list(trait.values)} if isinstance(trait, Choice) else None
-
-
-@cache
-def module_text(path: Path) -> str:
-    """The text of an ES module in which `import {…} from "./shared.js"` is replaced by that module itself, once."""
-    done: set[Path] = set()
-
-    def inlined(file: Path) -> str:
-        if file in done:
-            return ""
-        done.add(file)
-        return IMPORT.sub(lambda found: inlined(_module(found[1], file)), file.read_text(encoding="utf-8"))
-
-    return inlined(path)
-
-
-def _module(name: str, importer: Path) -> Path:
-    """A module beside the one that imports it, or else one of those that all widgets share."""
-    beside = importer.with_name(name)
-    return beside if beside.exists() else HERE / name
-
-
-@cache
-def style_text(path: Path) -> str:
-    """The style shared by all widgets, and what the file `path` adds for one, where it exists."""
-    shared = plots.variables(".nw") + (HERE / "widget.css").read_text(encoding="utf-8")
-    return shared + (path.read_text(encoding="utf-8") if path.exists() else "")
-
-
-@cache
-def host_text() -> str:
-    return (HERE / "host.js").read_text(encoding="utf-8").replace("</", "<\\/")
 
 
 def short(values) -> list:
@@ -209,7 +182,7 @@ def pack(array, low: float = 0.0, high: float = 1.0) -> dict:
     """
     array = np.asarray(array, dtype=np.float64)
     if not (np.isfinite(array).all() and low <= array.min() and array.max() <= high):
-        raise ValueError(f"Numbers from {array.min()} to {array.max()} came; they must lie between {low} and {high}.")
+        raise ValueError(f"Numbers must lie between {low} and {high}; got {array.min()} to {array.max()}.")
     steps = np.round((array - low) / (high - low) * 65535).astype(np.uint16).ravel()
     data = (steps % 256).astype(np.uint8).tobytes() + (steps // 256).astype(np.uint8).tobytes()  # this order zips well
     return {"shape": list(array.shape), "low": low, "high": high, "data": base64.b64encode(data).decode()}

@@ -1,40 +1,77 @@
-// What every widget's `render` is made of: elements, bound controls, and a frame that cleans up after itself.
+// @ts-check
+// What every widget's `render` is made of: elements, controls bound to traits, and a frame that cleans up after itself.
 // Text always goes in as text. Nothing here knows what a widget shows.
+/** @import { Attributes, Bounds, Child, Frame, Mark, Model } from "./types.js" */
+
+export { number, unpack, visible } from "./text.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
+/** @template {Element} E @param {E} element @param {Attributes} attributes @param {(Child | Child[])[]} children */
 function fill(element, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
-    else if (name === "style" && typeof value === "object") Object.entries(value).forEach(([k, v]) => element.style.setProperty(k, v));
-    else if (value === true) element.setAttribute(name, "");
-    else if (value !== false && value != null) element.setAttribute(name, value);
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), /** @type {EventListener} */ (value));
+    else if (name === "style" && value && typeof value === "object") {
+      const { style } = /** @type {any} */ (element);
+      Object.entries(value).forEach(([property, to]) => style.setProperty(property, to));
+    } else if (value === true) element.setAttribute(name, "");
+    else if (value !== false && value != null) element.setAttribute(name, String(value));
   }
-  element.append(...children.flat().filter(child => child != null && child !== false));
+  element.append(.../** @type {Node[]} */ (children.flat().filter(child => child != null && child !== false)));
   return element;
 }
 
-// h("button", { class: "nw-button", onclick: f }, "Sample") → an HTML element; strings among the children become text.
+/**
+ * h("button", { class: "nw-button", onclick: f }, "Sample") → an HTML element; strings among the children become text.
+ * @template {keyof HTMLElementTagNameMap} K
+ * @param {K} tag
+ * @param {Attributes} [attributes]
+ * @param {...(Child | Child[])} children
+ * @returns {HTMLElementTagNameMap[K]}
+ */
 export const h = (tag, attributes = {}, ...children) => fill(document.createElement(tag), attributes, children);
 
-// The same for SVG.
+/**
+ * The same for SVG.
+ * @template {keyof SVGElementTagNameMap} K
+ * @param {K} tag
+ * @param {Attributes} [attributes]
+ * @param {...(Child | Child[])} children
+ * @returns {SVGElementTagNameMap[K]}
+ */
 export const s = (tag, attributes = {}, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
 
-// A module's default export. build({ model, root, on, cleanup, safely }) fills `root`.
-// on("temperature top_k", f) calls f now and whenever one of these traits changes; several changes make one call, in the
-// next animation frame. cleanup(f) calls f when the view goes away. An error becomes a sentence in the figure's place;
-// safely(f) does the same for what `build` lets run later.
+/** Marks of chart.js as elements. @param {Mark[]} marks @returns {SVGElement[]} */
+export const drawn = marks => marks.map(([tag, attributes, ...children]) =>
+  s(tag, attributes, ...children.map(child => (typeof child === "string" ? child : drawn([/** @type {Mark} */ (child)])[0]))));
+
+/**
+ * A module's default export. `build` fills frame.root. Several changes of traits make one call of an `on` function, in
+ * the next animation frame. An error becomes a sentence in place of the figure.
+ * @param {(frame: Frame) => void} build
+ */
 export function widget(build) {
   return {
+    /** @param {{ model: Model, el: Element }} place */
     render({ model, el }) {
-      const ends = [], cleanup = f => ends.push(f);
-      const root = h("div", { class: "nw", role: "group", "aria-label": model.get("title") || false,
-        onfocusin: event => event.target.setAttribute("data-lm-suppress-shortcuts", "") }); // or JupyterLab takes its arrow keys
-      const fail = error => {
-        console.error(error);
-        root.replaceChildren(h("p", { class: "nw-problem", role: "alert" }, error.message));
+      /** @type {(() => void)[]} */
+      const ends = [];
+      /** @param {() => void} f */
+      const cleanup = f => { ends.push(f); };
+      const root = h("div", {
+        class: "nw", role: "group", "aria-label": model.get("title") || false,
+        onfocusin: event => { // or JupyterLab takes the figure's arrow keys
+          /** @type {Element} */ (event.target).setAttribute("data-lm-suppress-shortcuts", "");
+        },
+      });
+      /** @param {() => void} f */
+      const safely = f => {
+        try { f(); } catch (error) {
+          console.error(error);
+          root.replaceChildren(h("p", { class: "nw-problem", role: "alert" }, /** @type {Error} */ (error).message));
+        }
       };
-      const safely = f => { try { f(); } catch (error) { fail(error); } };
+      /** @param {string} names @param {() => void} f */
       const on = (names, f) => {
         let waiting = 0;
         const later = () => { waiting ||= requestAnimationFrame(() => { waiting = 0; safely(f); }); };
@@ -53,36 +90,71 @@ export function widget(build) {
   };
 }
 
+/** Sets traits, here and in Python. @param {Model} model @param {Record<string, unknown>} changes */
 export function put(model, changes) {
   Object.entries(changes).forEach(([name, value]) => model.set(name, value));
   model.save_changes();
 }
 
-// A labelled slider on the trait `name`. Bounds come from Python's trait, or narrower ones from here; `shown` formats the value.
-// `to` and `from` translate between the slider's own scale and the trait (for a logarithmic one, say).
-export function slider({ model, on }, name, { label, low, high, step = 0.01, shown = String, to = x => x, from = x => x }) {
-  const bounds = { ...model.get("bounds")[name], ...(low != null && { low }), ...(high != null && { high }) };
+/**
+ * A labeled range input that isn't bound to a trait: { field, input, show(value) }. `to` and `from` translate between
+ * the slider's own scale and the value (for a logarithmic one, say); `shown` formats the value.
+ * @param {object} options
+ * @param {Child | Child[]} options.label
+ * @param {number} options.low
+ * @param {number} options.high
+ * @param {(value: number) => void} options.set  called when the reader moves it
+ * @param {number} [options.step]
+ * @param {(value: number) => string} [options.shown]
+ * @param {(position: number) => number} [options.to]
+ * @param {(value: number) => number} [options.from]
+ */
+export function range({ label, low, high, set, step = 0.01, shown = String, to = x => x, from = x => x }) {
   const input = h("input", {
-    type: "range", min: from(bounds.low), max: from(bounds.high), step,
-    oninput: () => put(model, { [name]: to(Number(input.value)) }),
+    type: "range", min: from(low), max: from(high), step, oninput: () => set(to(Number(input.value))),
   });
-  const value = h("output", { "aria-hidden": "true", "aria-live": "off" }); // the input says its value itself
-  on(name, () => {
-    const now = model.get(name);
-    if (Number(input.value) !== from(now)) input.value = from(now);
-    value.textContent = shown(now);
-    input.setAttribute("aria-valuetext", shown(now));
-  });
-  return h("label", { class: "nw-field" }, h("span", {}, label), input, value); // a label names the first control in it
+  const output = h("output", { "aria-hidden": "true", "aria-live": "off" }); // the input says its value itself
+  /** @param {number} value */
+  const show = value => {
+    if (Number(input.value) !== from(value)) input.value = String(from(value));
+    output.textContent = shown(value);
+    input.setAttribute("aria-valuetext", shown(value));
+  };
+  const field = h("label", { class: "nw-field" }, h("span", {}, label), input, output); // names its first control
+  return { field, input, output, show };
 }
 
+/**
+ * A slider on the trait `name`. Its bounds are those of Python's trait, or narrower ones from here.
+ * @param {Frame} frame
+ * @param {string} name
+ * @param {Omit<Parameters<typeof range>[0], "low" | "high" | "set"> & { low?: number, high?: number }} options
+ */
+export function slider({ model, on }, name, { low, high, ...options }) {
+  /** @type {Bounds} */
+  const bounds = model.get("bounds")[name] ?? {};
+  const { field, show } = range({
+    ...options, low: low ?? Number(bounds.low), high: high ?? Number(bounds.high),
+    set: value => put(model, { [name]: value }),
+  });
+  on(name, () => show(model.get(name)));
+  return field;
+}
+
+/** @param {Frame} frame @param {string} name @param {string} label */
 export function checkbox({ model, on }, name, label) {
   const input = h("input", { type: "checkbox", onchange: () => put(model, { [name]: input.checked }) });
   on(name, () => { input.checked = model.get(name); });
   return h("label", { class: "nw-check" }, input, h("span", {}, label));
 }
 
-// A labelled choice. options: [value, words] pairs; values may be numbers or strings.
+/**
+ * A labeled choice. options: [value, words] pairs; values may be numbers or strings.
+ * @param {Frame} frame
+ * @param {string} name
+ * @param {string} label
+ * @param {[value: string | number, words: string][]} options
+ */
 export function select({ model, on }, name, label, options) {
   const input = h("select", { onchange: () => put(model, { [name]: options[input.selectedIndex][0] }) },
     options.map(([, words]) => h("option", {}, words)));
@@ -90,7 +162,7 @@ export function select({ model, on }, name, label, options) {
   return h("label", { class: "nw-field" }, h("span", {}, label), input);
 }
 
-// A whole number that is typed, such as a seed.
+/** A whole number to type, such as a seed. @param {Frame} frame @param {string} name @param {string} label */
 export function numberBox({ model, on }, name, label) {
   const { low, high } = model.get("bounds")[name];
   const read = () => {
@@ -103,18 +175,37 @@ export function numberBox({ model, on }, name, label) {
   return h("label", { class: "nw-field nw-number" }, h("span", {}, label), input);
 }
 
-export const button = (words, onclick, attributes = {}) => h("button", { type: "button", ...attributes,
-  onclick: event => { if (event.currentTarget.getAttribute("aria-disabled") !== "true") onclick(event); } }, words);
+/**
+ * @param {Child | Child[]} words
+ * @param {(event: MouseEvent) => void} onclick
+ * @param {Attributes} [attributes]
+ */
+export function button(words, onclick, attributes = {}) {
+  const element = h("button", {
+    type: "button", ...attributes,
+    onclick: event => { if (element.getAttribute("aria-disabled") !== "true") onclick(event); },
+  }, words);
+  return element;
+}
 
-// Whether there is something for these buttons to do. One that has nothing to do keeps the focus, which `disabled` would lose.
-export const enable = (can, ...buttons) => buttons.forEach(one => one.setAttribute("aria-disabled", String(!can)));
+/**
+ * Whether these buttons have anything to do. One that doesn't still keeps the focus, which `disabled` would drop.
+ * @param {boolean} can
+ * @param {...HTMLElement} buttons
+ */
+export const enable = (can, ...buttons) =>
+  buttons.forEach(one => one.setAttribute("aria-disabled", String(!can)));
 
-// say(text) tells a screen reader what has changed, once the reader pauses; nothing is seen, and nothing is said at the start.
+/**
+ * say(text) tells a screen reader what changed once the reader pauses. Nothing shows, and nothing is said at the start.
+ * @param {{ root: HTMLElement, cleanup: Frame["cleanup"] }} frame
+ */
 export function announcer({ root, cleanup }) {
   const voice = h("p", { class: "nw-visually-hidden", role: "status" });
-  let waiting = 0, last = null;
+  let waiting = 0, last = /** @type {string | null} */ (null);
   root.append(voice);
   cleanup(() => clearTimeout(waiting));
+  /** @param {string} text */
   return text => {
     clearTimeout(waiting);
     if (last !== null && text !== last) waiting = setTimeout(() => { voice.textContent = last = text; }, 700);
@@ -122,35 +213,5 @@ export function announcer({ root, cleanup }) {
   };
 }
 
-// A token as a label: spaces and line breaks can be seen. The same rule as `plots.visible`.
-export function visible(text) {
-  const shown = String(text).replaceAll("\n", "↵").replaceAll("\t", "⇥");
-  return shown !== shown.trim() || shown === " " ? shown.replaceAll(" ", "␣") : shown;
-}
-
-// Three significant digits, at least: 0.0123, 12.3, 1,230.
-export function number(x, digits = 3) {
-  if (x === 0 || !Number.isFinite(x)) return x === 0 ? "0" : String(x).replace("-Infinity", "−∞").replace("Infinity", "∞");
-  const size = Math.abs(x);
-  const text = size >= 1000 ? Math.round(x).toLocaleString("en-US") : size < 1e-4 ? x.toExponential(1) : String(Number(x.toPrecision(digits)));
-  return text.replaceAll("-", "−");
-}
-
-// What `pack` in base.py made: { shape, values }, the values in a Float64Array.
-export function unpack({ shape, low, high, data }) {
-  const bytes = Uint8Array.from(atob(data), c => c.charCodeAt(0)), n = bytes.length / 2; // all low bytes, then all high ones
-  const values = Float64Array.from({ length: n }, (_, i) => low + (high - low) * (bytes[i] + 256 * bytes[n + i]) / 65535);
-  return { shape, values };
-}
-
+/** Whether the reader asked for less motion. */
 export const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
-
-// Calls f now and whenever the page turns light or dark: for a canvas, which cannot use CSS variables.
-export function onTheme({ cleanup }, f) {
-  const watch = new MutationObserver(f), media = matchMedia("(prefers-color-scheme: dark)");
-  watch.observe(document.documentElement, { attributeFilter: ["data-theme"] });
-  watch.observe(document.body, { attributeFilter: ["data-jp-theme-light", "class"] });
-  media.addEventListener("change", f);
-  cleanup(() => { watch.disconnect(); media.removeEventListener("change", f); });
-  f();
-}

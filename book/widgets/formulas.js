@@ -1,40 +1,78 @@
+// @ts-check
 // The book's formulas, as in helpers/sampling.py, with the same rules at the edges; a test runs both on the same cases.
 // Numbers are float64 on both sides. Ties go to the token that comes first.
+/** @import { Numbers } from "./types.js" */
 
-const CROSSED = 1e-12; // a sum such as 0.3 + 0.3 + 0.3 counts as 0.9
+const ROUNDING = 1e-12; // so that a sum such as 0.3 + 0.3 + 0.3 counts as 0.9
 
-const sum = values => values.reduce((total, v) => total + v, 0);
-const scaled = values => { const total = sum(values); return values.map(v => v / total); };
+/** @template {Numbers} T @param {T} values @param {(value: number, i: number) => number} f @returns {T} */
+const map = (values, f) => /** @type {any} */ (values).map(f);
 
+/** @param {Numbers} values */
+export function sum(values) {
+  let total = 0;
+  for (let i = 0; i < values.length; i++) total += values[i];
+  return total;
+}
+
+/** @template {Numbers} T @param {T} values @returns {T} */
+function normalized(values) {
+  const total = sum(values);
+  return map(values, v => v / total);
+}
+
+/** @param {Numbers} values */
 export function argmax(values) {
   let best = 0;
-  values.forEach((v, i) => { if (v > values[best]) best = i; });
+  for (let i = 1; i < values.length; i++) if (values[i] > values[best]) best = i;
   return best;
 }
 
-// exp(z / temperature) / Σ; temperature 0 puts everything on the largest logit, −Infinity gets probability 0.
+/**
+ * exp(z / temperature) / Σ. Temperature 0 puts everything on the largest logit; −Infinity gets probability 0.
+ * @template {Numbers} T @param {T} logits @returns {T}
+ */
 export function softmax(logits, temperature = 1) {
   const best = argmax(logits), top = logits[best];
-  if (temperature === 0) return logits.map((_, i) => (i === best ? 1 : 0));
-  return scaled(logits.map(z => Math.exp((z - top) / temperature)));
+  if (temperature === 0) return map(logits, (_, i) => (i === best ? 1 : 0));
+  return normalized(map(logits, z => Math.exp((z - top) / temperature)));
 }
 
-// Indices from the largest value to the smallest.
+/** Indices from the largest value to the smallest. @param {Numbers} values */
 export const ranking = values => Array.from(values, (_, i) => i).sort((a, b) => values[b] - values[a] || a - b);
 
-const keep = (p, ids) => { const kept = new Set(ids); return scaled(p.map((v, i) => (kept.has(i) ? v : 0))); };
-
-export const topK = (p, k) => keep(p, ranking(p).slice(0, k));
-
-export function topP(p, share) {
-  if (share === 1) return scaled(p);
-  let before = 0;
-  return keep(p, ranking(p).filter((id, i) => { const kept = i === 0 || before < share - CROSSED; before += p[id]; return kept; }));
+/** @template {Numbers} T @param {T} p @param {number[]} ids @returns {T} */
+function keep(p, ids) {
+  const kept = new Set(ids);
+  return normalized(map(p, (v, i) => (kept.has(i) ? v : 0)));
 }
 
-export const minP = (p, share) => { const limit = share * p[argmax(p)]; return keep(p, ranking(p).filter(id => p[id] >= limit)); };
+/** @template {Numbers} T @param {T} p @param {number} k */
+export const topK = (p, k) => keep(p, ranking(p).slice(0, k));
 
-// Temperature, then top-k, top-p, min-p. null leaves one out.
+/** @template {Numbers} T @param {T} p @param {number} share @returns {T} */
+export function topP(p, share) {
+  if (share === 1) return normalized(p);
+  let before = 0;
+  return keep(p, ranking(p).filter((id, i) => {
+    const kept = i === 0 || before < share - ROUNDING;
+    before += p[id];
+    return kept;
+  }));
+}
+
+/** @template {Numbers} T @param {T} p @param {number} share @returns {T} */
+export function minP(p, share) {
+  const limit = share * p[argmax(p)];
+  return keep(p, ranking(p).filter(id => p[id] >= limit));
+}
+
+/**
+ * Temperature, then top-k, top-p, min-p. null leaves one out.
+ * @template {Numbers} T @param {T} logits
+ * @param {{ temperature?: number, top_k?: number | null, top_p?: number | null, min_p?: number | null }} [setting]
+ * @returns {T}
+ */
 export function nextDistribution(logits, { temperature = 1, top_k = null, top_p = null, min_p = null } = {}) {
   let p = softmax(logits, temperature);
   if (top_k !== null) p = topK(p, Math.min(top_k, p.length));
@@ -43,14 +81,22 @@ export function nextDistribution(logits, { temperature = 1, top_k = null, top_p 
   return p;
 }
 
-export const entropy = p => -sum(p.map(v => (v > 0 ? v * Math.log(v) : 0))) + 0;
+/** In nats. @param {Numbers} p */
+export const entropy = p => -sum(map(p, v => (v > 0 ? v * Math.log(v) : 0))) + 0;
+
+/** @param {Numbers} p */
 export const perplexity = p => Math.exp(entropy(p));
 
-// For each u from [0, 1) the first index whose cumulative sum exceeds u · Σ p: one draw from one uniform number.
+/**
+ * For each u in [0, 1), the first index whose cumulative sum exceeds u · Σ p: one draw from one uniform number.
+ * @param {Numbers} p
+ * @param {Numbers} us
+ * @returns {number[]}
+ */
 export function drawAll(p, us) {
   let total = 0;
-  const ends = p.map(v => (total += v));
-  return us.map(u => {
+  const ends = map(p, v => (total += v));
+  return Array.from(us, u => {
     let low = 0, high = ends.length - 1;
     while (low < high) {
       const middle = (low + high) >> 1;
@@ -60,11 +106,16 @@ export function drawAll(p, us) {
   });
 }
 
+/** @param {Numbers} p @param {number} u */
 export const draw = (p, u) => drawAll(p, [u])[0];
 
+/** @param {number} x */
 export const sigmoid = x => 0.5 * (1 + Math.tanh(0.5 * x));
 
-// A generator that Python and the page share (`sampling.Mulberry32`): 32 bits of state, uniform numbers in [0, 1).
+/**
+ * A generator that Python and the page share (`sampling.Mulberry32`): 32 bits of state, uniform numbers in [0, 1).
+ * @param {number} seed
+ */
 export function mulberry32(seed) {
   let state = seed >>> 0;
   return () => {

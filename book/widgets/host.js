@@ -1,86 +1,98 @@
-// Mounts a widget in a page that has no kernel. It stands in for the model of Jupyter's front end (get, set, on, off,
-// save_changes, send), imports the widget's module from the figure itself, and asks no one for anything.
-// Without it, or if it fails, the still picture stays. "Copy link" puts the reader's settings into the address.
-(() => {
-  const LONGEST = 4000; // characters of a setting that a link carries
-  const figure = document.currentScript.closest("figure");
-  const partsOf = figure => JSON.parse(figure.querySelector('script[type="application/json"]').textContent);
-  const parts = partsOf(figure);
-  // The site writes a module once a page: the first figure of its kind has it for all.
-  parts.module ??= partsOf(document.querySelector(`figure[data-widget="${figure.dataset.widget}"]`)).module;
-  const number = () => [...document.querySelectorAll("figure.nw-widget")].indexOf(figure) + 1;
-  const state = { ...parts.state }, listeners = [];
+// @ts-check
+// Mounts a widget on a page that has no kernel. It stands in for the model of Jupyter's front end (get, set, on, off,
+// save_changes, send) and asks nobody for anything. "Copy link" puts the reader's settings into the address.
+/** @import { Bounds, Model } from "./types.js" */
+import { button, h } from "./dom.js";
+
+const LONGEST = 4000; // characters of a setting that a link carries
+
+/** @typedef {{ state: Record<string, any>, settings: string[] }} Parts  what a figure brings along */
+
+/**
+ * A model that holds a copy of `state`.
+ * @param {Record<string, any>} state
+ * @returns {Model}
+ */
+export function standIn(state) {
+  const now = { ...state };
+  /** @type {[event: string, callback: (...values: any[]) => void][]} */
+  let listeners = [];
+  /** @type {Model} */
   const model = {
-    get: name => state[name],
+    get: name => now[name],
     set(name, value) {
-      if (Object.is(state[name], value)) return;
-      state[name] = value;
+      if (Object.is(now[name], value)) return;
+      now[name] = value;
       for (const event of [`change:${name}`, "change"])
         for (const [wanted, f] of [...listeners]) if (wanted === event) f(model, value);
     },
-    on: (events, f) => events.split(" ").forEach(event => listeners.push([event, f])),
+    on(events, f) { listeners.push(...events.split(" ").map(event => /** @type {[string, typeof f]} */ ([event, f]))); },
     off(events, f) {
-      const gone = ([event, g]) => (!events || events.split(" ").includes(event)) && (!f || f === g);
-      listeners.splice(0, listeners.length, ...listeners.filter(listener => !gone(listener)));
+      listeners = listeners.filter(([event, g]) => (events && !events.split(" ").includes(event)) || (f && f !== g));
     },
     save_changes() {},
     send() {},
   };
+  return model;
+}
 
-  // Settings that came with the address: those of the right kind and within bounds.
-  function allowed(name, value) {
-    const bounds = parts.state.bounds[name], now = parts.state[name];
-    if (!parts.settings.includes(name) || typeof value !== typeof now || Array.isArray(value) !== Array.isArray(now)) return false;
-    if (bounds?.choices) return bounds.choices.includes(value);
-    if (bounds) return value >= bounds.low && value <= bounds.high && (!bounds.whole || Number.isInteger(value));
-    return JSON.stringify(value).length <= LONGEST;
-  }
-  function fromAddress() {
+/**
+ * Whether a link may set this: a setting, of the right kind, within its bounds.
+ * @param {Parts} parts
+ * @param {string} name
+ * @param {any} value
+ */
+export function allowed({ state, settings }, name, value) {
+  if (!settings.includes(name)) return false;
+  const now = state[name];
+  /** @type {Bounds} */
+  const bounds = state.bounds[name] ?? {}, { low = -Infinity, high = Infinity, whole, choices } = bounds;
+  if (typeof value !== typeof now || Array.isArray(value) !== Array.isArray(now)) return false;
+  if (choices) return choices.includes(value);
+  if (state.bounds[name]) return value >= low && value <= high && (!whole || Number.isInteger(value));
+  return JSON.stringify(value).length <= LONGEST;
+}
+
+/**
+ * @param {HTMLElement} figure
+ * @param {Parts} parts
+ * @param {{ initialize?: Function, render: Function }} widget  a module's default export
+ */
+export async function mount(figure, parts, widget) {
+  const model = standIn(parts.state), live = h("div", { class: "nw-live" });
+  const number = () => [...document.querySelectorAll("figure.nw-widget")].indexOf(figure) + 1;
+
+  function readAddress() {
     const given = new URLSearchParams(location.hash.slice(1));
     if (Number(given.get("widget")) !== number()) return;
     for (const [name, text] of given) {
       let value;
       try { value = JSON.parse(text); } catch { continue; } // not ours: someone typed it
-      if (name !== "widget" && allowed(name, value)) model.set(name, value);
+      if (name !== "widget" && allowed(parts, name, value)) model.set(name, value);
     }
     figure.scrollIntoView({ block: "center" });
   }
-  function copyLink() {
-    const settings = new URLSearchParams({ widget: number() }), long = [];
-    for (const name of parts.settings) {
-      const text = JSON.stringify(state[name]);
-      if (text.length <= LONGEST) settings.set(name, text); else long.push(name);
-      if (text.length > LONGEST && Array.isArray(state[name])) settings.set(name, "[]"); // or the page's own list would stand there
-    }
-    history.replaceState(null, "", "#" + settings);
-    const say = text => { said.textContent = text + (long.length ? ` Too long for a link, and not in it: ${long.join(", ")}.` : ""); };
-    const copied = navigator.clipboard?.writeText(location.href) ?? Promise.reject();
-    copied.then(() => say("Copied: the link opens this page with these settings."),
-      () => say("The link is now in the address bar."));
-  }
-  const said = document.createElement("span");
-  said.setAttribute("role", "status");
-  const button = Object.assign(document.createElement("button"), { type: "button", textContent: "Copy link" });
-  button.addEventListener("click", copyLink);
-  const foot = Object.assign(document.createElement("div"), { className: "nw-link" });
-  foot.append(button, said);
 
-  const live = Object.assign(document.createElement("div"), { className: "nw-live" });
-  const address = URL.createObjectURL(new Blob([parts.module], { type: "text/javascript" }));
-  import(address).then(async ({ default: widget }) => {
-    await widget.initialize?.({ model });
-    fromAddress();
-    window.addEventListener("hashchange", fromAddress);
-    await widget.render({ model, el: live });
-    if (parts.settings.length) live.append(foot);
-    figure.append(live);
-    figure.classList.add("nw-mounted");
-  }).catch(error => {
-    console.error(error);
-    live.append(Object.assign(document.createElement("p"), {
-      className: "nw-problem",
-      textContent: `This figure cannot move here (${error.message}); the picture shows how it starts.`,
-    }));
-    figure.append(live);
-  }).finally(() => URL.revokeObjectURL(address));
-})();
+  function copyLink() {
+    const address = new URLSearchParams({ widget: String(number()) }), long = [];
+    for (const name of parts.settings) {
+      const text = JSON.stringify(model.get(name));
+      if (text.length <= LONGEST) address.set(name, text); else long.push(name);
+      if (text.length > LONGEST && Array.isArray(model.get(name))) address.set(name, "[]"); // not the page's own list
+    }
+    history.replaceState(null, "", `#${address}`);
+    const missing = long.length ? ` Too long for a link, so left out: ${long.join(", ")}.` : "";
+    const copied = navigator.clipboard?.writeText(location.href) ?? Promise.reject();
+    copied.then(() => "Copied. The link opens this page with these settings.", () => "The link is in the address bar now.")
+      .then(words => { said.textContent = words + missing; });
+  }
+  const said = h("span", { role: "status" });
+
+  await widget.initialize?.({ model });
+  readAddress();
+  addEventListener("hashchange", readAddress); // the figure stays as long as its page
+  await widget.render({ model, el: live });
+  if (parts.settings.length) live.append(h("div", { class: "nw-link" }, button("Copy link", copyLink), said));
+  figure.append(live);
+  figure.classList.add("nw-mounted");
+}

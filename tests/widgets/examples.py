@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from book.widgets import (
@@ -21,7 +23,8 @@ from helpers import data, sampling
 from helpers.gpt import GPT, GPTConfig
 from helpers.models import load_gpt
 from helpers.tokenizers import BytePairTokenizer, CharTokenizer
-from helpers.training import start, text_batches
+from helpers.runs import Run, start
+from helpers.training import History, text_batches
 
 SENTENCE = "Write a poem about a cat."
 
@@ -33,7 +36,7 @@ def next_token(**options) -> NextToken:
     options = {"temperature": 0.8, "top_k": 8, "draws": 10, "axis": 0.2, "context": "Write a poem about a "} | options
     return NextToken(
         logits, [tokenizer.decode([i]) for i in range(len(logits))], title="The next character",
-        caption="Dashed: the model's own probabilities. Hatched: cut off. Blue: what is drawn from.", **options,
+        caption="Dashed: the model's own probabilities. Hatched: cut off. Blue: what we draw from.", **options,
     )  # fmt: skip
 
 
@@ -45,8 +48,8 @@ def attention_map(**options) -> AttentionMap:
     return AttentionMap(SENTENCE, weights, title="The heads of a small GPT", caption="Blue is weight.", **options)
 
 
-def _small_run(lr: float, steps: int = 400):
-    """A tiny GPT that has begun to read Shakespeare; `wait` makes it go through all its steps."""
+def small_run(lr: float, steps: int = 400) -> Run:
+    """A tiny GPT that starts to read Shakespeare."""
     text = data.shakespeare_split()[0][:100_000]
     tokenizer = CharTokenizer(text)
     ids = np.array(tokenizer.encode(text))
@@ -68,9 +71,14 @@ def _small_run(lr: float, steps: int = 400):
     )  # fmt: skip
 
 
+@cache
+def history(lr: float) -> History:
+    return small_run(lr).wait()
+
+
 def loss_curves(**options) -> LossCurves:
     """Two runs of a tiny GPT, one with too small a learning rate."""
-    runs = {f"lr {lr}": _small_run(lr).wait() for lr in (0.01, 0.0005)}
+    runs = {f"lr {lr}": history(lr) for lr in (0.01, 0.0005)}
     return LossCurves(
         runs, title="Two learning rates", caption="The same start and the same batches.",
         ylabel="loss (nats per character)", **options,
@@ -78,8 +86,8 @@ def loss_curves(**options) -> LossCurves:
 
 
 def live(**options) -> LossCurves:
-    """A run that goes on while it is watched: not among the examples, for it has no end in a page."""
-    return LossCurves(_small_run(0.01, 1_000_000), title="A run to steer", **options)
+    """A run to watch and steer. It isn't one of the examples, because on a page it has no end."""
+    return LossCurves(small_run(0.01, 1_000_000), title="A run to steer", **options)
 
 
 def backprop(**options) -> Backprop:
@@ -98,9 +106,13 @@ def softmax_lab(**options) -> SoftmaxLab:
     return SoftmaxLab(title="Scores and their gradients", caption="The same scores, five ways.", **options)
 
 
+@cache
+def byte_pairs() -> BytePairTokenizer:
+    return BytePairTokenizer.train(data.shakespeare_split()[0][:40_000], 500)
+
+
 def merges(**options) -> Merges:
-    tokenizer = BytePairTokenizer.train(data.shakespeare_split()[0][:40_000], 500)
-    return Merges(tokenizer, SENTENCE, title="A text, cut into tokens", caption="Every box is a token.", **options)
+    return Merges(byte_pairs(), SENTENCE, title="A text, cut into tokens", caption="Every box is a token.", **options)
 
 
 def bigram(**options) -> Bigram:

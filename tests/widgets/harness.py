@@ -1,24 +1,25 @@
-"""Widgets in a browser, without a kernel: `mounted` opens figures in a page, `module` imports a widget's functions.
+"""Widgets without a kernel: `mounted` opens figures in a page; `module` imports an ES module, in a page or in Node.
 
-The fixture `browser` stands in tests/conftest.py.
+The fixture `browser` is in tests/conftest.py, `js` in conftest.py here.
 """
 
 from __future__ import annotations
 
 import json
+import subprocess
 import tempfile
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from book.widgets.base import HERE, module_text
+from book.widgets import modules
+from book.widgets.modules import HERE
 from tests.site import site_checks
 
-IMPORT = """async text => {
-    const address = URL.createObjectURL(new Blob([text], {type: 'text/javascript'}));
-    window.module = await import(address);
-}"""
+IMPORT = "async ([sources, name]) => { window.module = await nextWord.load(sources, name); }"
 ALL = "n => document.querySelectorAll('.nw-mounted, .nw-live > .nw-problem').length === n"
-KEEP = "(_, x) => (typeof x === 'number' && !Number.isFinite(x) ? { number: String(x) } : x)"  # JSON has no infinity
+KEEP = """(_, x) => typeof x === 'number' && !Number.isFinite(x) ? { number: String(x) } // JSON has no infinity
+    : ArrayBuffer.isView(x) ? [...x] : x"""
 PAINTED = "() => new Promise(done => requestAnimationFrame(() => setTimeout(done)))"
 
 
@@ -53,14 +54,36 @@ def module(browser, name: str, folder: Path = HERE):
     """A page that has imported the ES module `name`.js of `folder`; `call` and `calls` run what it exports."""
     page = browser.new_page()
     try:
-        page.evaluate(IMPORT, module_text(folder / f"{name}.js"))
+        imported(page, name, folder)
         yield page
     finally:
         page.close()
 
 
+def imported(page, name: str, folder: Path = HERE) -> None:
+    """Import the ES module into a page that is open, as its `module`."""
+    page.evaluate(modules.text(HERE / "loader.js"))
+    page.evaluate(IMPORT, [modules.sources(folder / f"{name}.js"), f"{name}.js"])
+
+
+@dataclass
+class NodeModule:
+    """An ES module that Node has imported. `evaluate` is that of a page whose `module` it is."""
+
+    process: subprocess.Popen
+    path: Path
+
+    def evaluate(self, code: str, argument=None):
+        asked = {"path": str(self.path), "code": code, "argument": argument}
+        self.process.stdin.write(json.dumps(asked) + "\n")
+        self.process.stdin.flush()
+        answer = json.loads(self.process.stdout.readline())
+        assert "error" not in answer, answer["error"]
+        return answer.get("value")
+
+
 def call(page, function: str, *arguments):
-    """What `function` of the page's module returns for `arguments`: what JSON can hold, and ±inf and NaN."""
+    """What `function` of the module returns for `arguments`: what JSON can hold, typed arrays as lists, ±inf, and NaN."""
     return calls(page, function, [arguments])[0]
 
 

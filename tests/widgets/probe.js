@@ -1,5 +1,6 @@
+import { button, checkbox, h, numberBox, put, select, slider, widget } from "./dom.js";
 import { softmax } from "./formulas.js";
-import { button, checkbox, h, number, numberBox, put, select, slider, widget } from "./dom.js";
+import { number } from "./text.js";
 
 export const square = x => x * x;
 
@@ -14,7 +15,7 @@ export default widget(frame => {
       checkbox(frame, "flag", "flag")),
     square_shown, text, button("Reset", () => put(model, { x: 0 })));
   on("x", () => {
-    if (model.get("x") === 3) throw new Error("x = 3 is not for the probe; move it back.");
+    if (model.get("x") === 3) throw new Error("The probe can't take x = 3. Move it back.");
     square_shown.textContent = number(square(model.get("x")) * softmax([0])[0]);
   });
   on("text", () => { text.textContent = model.get("text"); });

@@ -1,0 +1,77 @@
+"""How the widgets' code reaches a page: into JupyterLab, with a figure that stands alone, and once for a whole site.
+
+The JavaScript files are plain ES modules that import each other by relative path, and no page can follow such a path.
+So code travels as {name: source}, and `loader.js` makes modules of it, each one once per page. There is no build step.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from functools import cache
+from pathlib import Path
+
+from helpers import plots
+
+HERE = Path(__file__).parent
+IMPORT = re.compile(r"""^(?:import|export)\b[^"']*\bfrom "\./([\w-]+\.js)\"""", re.M)  # the same in loader.js
+NOT_LOADED = {"loader.js", "types.js"}  # a classic script; types alone
+SITE = "next-word-figures"  # what the site's script and style sheet are called
+BUILDING = "NEXT_WORD_SITE_BUILD"  # the environment variable with which the site's build tells its kernels
+
+
+@cache
+def text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def sources(*entries: Path) -> dict[str, str]:
+    """{name: source} of some modules and of all they import. A file imports one beside it, or one of the shared ones."""
+    found: dict[str, str] = {}
+    waiting = list(entries)
+    while waiting:
+        path = waiting.pop()
+        if path.name not in found:
+            found[path.name] = text(path)
+            beside = [path.with_name(name) for name in IMPORT.findall(found[path.name])]
+            waiting += [other if other.exists() else HERE / other.name for other in beside]
+    return found
+
+
+def style(*own: Path) -> str:
+    """The style all widgets share, and what the files `own` add, as far as they exist."""
+    shared = plots.variables(".nw") + text(HERE / "widget.css")
+    return "".join([shared, *(text(path) for path in own if path.exists())])
+
+
+def esm(path: Path) -> str:
+    """A widget's module as the one self-contained text that anywidget takes."""
+    loading = f"nextWord.load({_json(sources(path))}, {_json(path.name)})"
+    return f"{text(HERE / 'loader.js')}\nexport default (await {loading}).default;\n"
+
+
+def own_script(path: Path) -> tuple[dict[str, str], str]:
+    """What a figure that stands alone brings along: the sources for its data, and the script that mounts it."""
+    script = f'{text(HERE / "loader.js")}\nnextWord.mount(document.currentScript.closest("figure"));'
+    return sources(HERE / "host.js", path), script.replace("</", "<\\/")
+
+
+def site_has(path: Path) -> bool:
+    """Whether the figures made now go to a site that ships this module."""
+    return bool(os.environ.get(BUILDING)) and path.parent == HERE
+
+
+def site_files() -> dict[str, str]:
+    """The script and the style sheet that a site ships once. They work from file: too: no `import`, no `fetch`."""
+    modules = [path for path in sorted(HERE.glob("*.js")) if path.name not in NOT_LOADED]
+    script = (
+        f"{text(HERE / 'loader.js')}\n{{\nconst sources = {_json(sources(*modules))};\n"
+        "for (const figure of document.querySelectorAll('figure.nw-widget')) nextWord.mount(figure, sources);\n}\n"
+    )
+    styles = sorted(path for path in HERE.glob("*.css") if path.name != "widget.css")
+    return {f"{SITE}.js": script, f"{SITE}.css": plots.STYLE + style(*styles)}
+
+
+def _json(value) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")

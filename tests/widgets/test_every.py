@@ -1,0 +1,107 @@
+"""What every widget does alike: its state, its still, its cleanup, both modes, phones, links."""
+
+import json
+
+import pytest
+
+from tests.site import site_checks
+from tests.widgets.examples import EXAMPLES
+from tests.widgets.harness import module, mounted, painted
+
+PHONE = {"viewport": {"width": 320, "height": 800}, "has_touch": True}
+# Controls that a finger misses: less than 44 px, their label included.
+SMALL = """() => [...document.querySelectorAll(".nw-live :is(button, input, select, textarea, summary)")]
+    .filter(e => e.checkVisibility() && !e.closest("[inert]"))
+    .map(e => [e.outerHTML.slice(0, 80), (e.closest("label") ?? e).getBoundingClientRect()])
+    .filter(([, box]) => box.height < 43.9 || box.width < 43.9).map(([html]) => html)"""
+LEAST_TEXT = """() => Math.min(...[...document.querySelectorAll(".nw *")]
+    .filter(e => e.checkVisibility() && !e.closest(".nw-bigram-map") && [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()))
+    .map(e => parseFloat(getComputedStyle(e).fontSize)))"""
+
+
+@pytest.fixture(scope="module", params=EXAMPLES)
+def example(request):
+    return EXAMPLES[request.param]()
+
+
+def test_jupyterlab_and_the_page_get_the_same_state(example):
+    page = example.state()
+    lab = example.get_state(list(page))
+    assert json.loads(json.dumps(lab, allow_nan=False)) == json.loads(json.dumps(page, allow_nan=False))
+
+
+def test_without_scripts_the_still_stands(browser, example):
+    with mounted(browser, example, java_script_enabled=False) as (page, complaints):
+        still = page.locator(".nw-still > :is(svg, .nw-ask)")
+        words = still.get_attribute("aria-label") or still.inner_text()
+        assert still.is_visible() and len(words.split()) > 8
+        assert page.locator("figcaption").is_visible() == bool(example.caption)
+        assert not complaints, complaints
+
+
+def test_it_is_accessible_in_both_modes_and_on_a_phone(browser, example):
+    with mounted(browser, example, **PHONE) as (page, complaints):
+        painted(page)
+        complaints += site_checks.width(page, 320)
+        assert page.evaluate(SMALL) == [] and page.evaluate(LEAST_TEXT) >= 12
+        for mode in ("light", "dark"):
+            page.evaluate("mode => { document.documentElement.dataset.theme = mode; }", mode)
+            page.evaluate("document.getAnimations().forEach(fade => fade.finish())")
+            complaints += [f"{mode}: {complaint}" for complaint in site_checks.accessibility(page)]
+        assert not complaints, complaints
+
+
+WORDS = """() => { const copy = document.querySelector(".nw").cloneNode(true);
+    copy.querySelectorAll("[role=status]").forEach(e => e.remove());
+    return copy.textContent; }"""
+
+
+def test_a_link_carries_what_was_set(browser, example):
+    if not example.settings:
+        return
+    with mounted(browser, example) as (page, complaints):
+        for control in page.locator(".nw input[type=range]:visible").all():
+            control.press("ArrowRight")
+        for control in page.locator(".nw-check input:visible").all():
+            control.press("Space")
+        painted(page)
+        page.get_by_role("button", name="Copy link").click()
+        page.wait_for_function("document.querySelector('.nw-link [role=status]').textContent")
+        page.wait_for_timeout(300)  # a model is at work
+        with mounted(browser, example, address=page.evaluate("location.hash")) as (again, more):
+            again.wait_for_function(f"words => ({WORDS})() === words", arg=page.evaluate(WORDS), timeout=20_000)
+        assert not complaints + more, complaints + more
+
+
+LEFT_BEHIND = """async state => {
+    const timers = new Set(), listeners = [], start = window.setInterval, stop = window.clearInterval;
+    let watching = 0;
+    window.setInterval = (...a) => { const timer = start(...a); timers.add(timer); return timer; };
+    window.clearInterval = timer => { timers.delete(timer); stop(timer); };
+    for (const name of ["ResizeObserver", "MutationObserver"]) window[name] = class extends window[name] {
+        constructor(f) { super(f); watching++; }
+        disconnect() { super.disconnect(); watching--; }
+    };
+    for (const place of [window, document, document.body]) {
+        const on = place.addEventListener, off = place.removeEventListener;
+        place.addEventListener = (...a) => { watching++; on.apply(place, a); };
+        place.removeEventListener = (...a) => { watching--; off.apply(place, a); };
+    }
+    const model = { get: name => state[name], set() {}, save_changes() {}, on: (e, f) => listeners.push([e, f]),
+        off: (e, f) => listeners.splice(listeners.findIndex(([a, b]) => a === e && b === f), 1) };
+    const el = document.body.appendChild(document.createElement("div"));
+    const end = await module.default.render({ model, el });
+    [...el.querySelectorAll("button")].filter(b => /^(Run|Play)$/.test(b.textContent)).forEach(b => b.click());
+    const during = listeners.length, waiting = listeners.map(([, f]) => f);
+    waiting.forEach(f => f());  // changes that are still to be drawn
+    end();
+    await new Promise(requestAnimationFrame);
+    return { during, after: [listeners.length, timers.size, watching, el.children.length] };
+}"""
+
+
+def test_it_cleans_up(browser, example):
+    """Listeners, observers, timers of a run under way, and what it drew."""
+    with module(browser, example._module.stem) as page:
+        left = page.evaluate(LEFT_BEHIND, example.state())
+        assert left["during"] > 3 and left["after"] == [0, 0, 0, 0]

@@ -1,0 +1,173 @@
+"""How code travels: modules that keep to themselves, a page that holds each once, three homes, one site, house rules."""
+
+import gzip
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from book.site import next_word
+from book.widgets import modules
+from book.widgets.modules import HERE
+from tests.site import site_checks
+from tests.widgets.examples import EXAMPLES
+from tests.widgets.harness import mounted, page_of
+from tests.widgets.probe import Probe
+
+FILES = sorted(HERE.glob("*.js"))
+
+
+@pytest.fixture
+def loaded(browser, tmp_path):
+    """loaded(files, name): what the page's module `name` exports; one page for all calls of a test."""
+    page = browser.new_page()
+    page.evaluate(modules.text(HERE / "loader.js"))
+
+    def load(files: dict, name: str) -> dict:
+        for file, text in files.items():
+            (tmp_path / file).write_text(text)
+        modules.text.cache_clear()
+        sources = modules.sources(tmp_path / name)
+        return page.evaluate("async ([s, name]) => ({ ...await nextWord.load(s, name) })", [sources, name])
+
+    yield load
+    page.close()
+
+
+SHARED = "globalThis.runs = (globalThis.runs ?? 0) + 1;\nconst name = 'shared';\nexport const where = () => name, runs = globalThis.runs;"
+BOTH = """import { where as a } from "./one.js";
+import {
+  where as b,
+} from "./two.js";
+export { runs } from "./shared.js";
+const name = "both";
+export const all = [a(), b(), name].join();
+"""
+
+
+def one(name: str) -> str:
+    return f'import {{ where as inner }} from "./shared.js";\nconst name = "{name}";\nexport const where = () => inner() + name;\n'
+
+
+def test_modules_may_use_the_same_names_and_run_once(loaded):
+    files = {"shared.js": SHARED, "one.js": one("1"), "two.js": one("2"), "both.js": BOTH}
+    assert loaded(files, "both.js") == {"all": "shared1,shared2,both", "runs": 1}
+    assert loaded({"third.js": 'export { runs } from "./shared.js";'}, "third.js") == {"runs": 1}  # another figure
+    assert loaded({"shared.js": SHARED + "// a new version of the book"}, "third.js") == {"runs": 2}
+
+
+def test_what_is_missing_is_named(browser):
+    page = browser.new_page()
+    page.evaluate(modules.text(HERE / "loader.js"))
+    with pytest.raises(Exception, match="The module b.js is missing. Run the cell"):
+        page.evaluate("""nextWord.load({ "a.js": 'import { b } from "./b.js";' }, "a.js")""")
+    page.close()
+
+
+def test_a_figure_brings_what_it_needs_and_no_more():
+    parts = json.loads(re.search(r'json">(.*?)</script>', Probe().figure())[1])
+    assert set(parts["modules"]) == {"dom.js", "formulas.js", "host.js", "probe.js", "text.js"}
+    assert set(modules.sources(HERE / "predict.js")) == {"dom.js", "predict.js", "text.js"}
+
+
+# The site
+
+
+@pytest.fixture
+def in_a_build(monkeypatch):
+    monkeypatch.setenv(modules.BUILDING, "1")
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_in_a_build_a_figure_is_its_still_and_its_state(name, in_a_build):
+    widget = EXAMPLES[name]()
+    html = widget.figure()
+    assert html.count("<script") == 1 and "export" not in html.replace(json.dumps(widget.state()), "")
+    own = html.replace(re.search(r'<div class="nw-still">.*?</div><script', html, re.S)[0], "")
+    state = json.dumps(widget.state(), ensure_ascii=False, separators=(",", ":"))
+    assert len(own) < len(state.replace("<", "\\u003c")) + 500  # and nothing else
+    assert "<style" not in own
+
+
+def test_what_the_site_does_not_ship_comes_along(in_a_build, tmp_path):
+    assert '"modules":' in Probe().figure()  # its module isn't one of the book's
+    saved = EXAMPLES["predict"]().save(tmp_path / "page.html").read_text()
+    assert '"modules":' in saved and "<style" in saved
+
+
+def site_page(folder: Path, *widgets) -> Path:
+    for name, text in modules.site_files().items():
+        (folder / name).write_text(text, encoding="utf-8")
+    head = f'<link rel="stylesheet" href="{modules.SITE}.css"><script defer src="{modules.SITE}.js"></script>'
+    page = page_of(*(widget.figure() for widget in widgets)).replace("</head>", "").replace("<title>", head + "<title>")
+    (folder / "page.html").write_text(page, encoding="utf-8")
+    return folder / "page.html"
+
+
+def test_a_page_of_the_site_from_disk(browser, in_a_build, tmp_path):
+    """All widgets on one page, two of a kind, one that brings its own code: from one script, over file://."""
+    made = [EXAMPLES[name]() for name in EXAMPLES]
+    widgets = [*made, Probe(x=1.5), made[0]]
+    with site_checks.watched(browser, tmp_path.as_uri()) as (page, complaints):
+        page.goto(site_page(tmp_path, *widgets).as_uri() + "#widget=1&temperature=0.25")
+        page.wait_for_function("n => document.querySelectorAll('.nw-mounted').length === n", arg=len(widgets))
+        assert page.locator(".square").inner_text() == "2.25"
+        assert page.get_by_role("slider", name="temperature").first.get_attribute("aria-valuetext") == "0.25"
+        assert not page.locator(".nw-problem").count() and not complaints, complaints
+
+
+def test_style_sheets_keep_to_their_own_figures(browser, in_a_build, tmp_path):
+    """Each figure has the same size and the same fonts whether its style comes alone or with all others."""
+    look = """() => [...document.querySelectorAll(".nw *")].filter(e => e.checkVisibility()).map(e => {
+        const style = getComputedStyle(e), { width, height } = e.getBoundingClientRect();
+        return [e.tagName, e.className.baseVal ?? e.className, style.font, style.color, style.textAlign, width, height];
+    })"""
+    for name in EXAMPLES:
+        if name == "playground":
+            continue  # a model at work: its figure changes by itself
+        widget = EXAMPLES[name]()
+        with site_checks.watched(browser, tmp_path.as_uri()) as (page, _):
+            page.goto(site_page(tmp_path, widget).as_uri())
+            page.wait_for_selector(".nw-mounted")
+            together = page.evaluate(look)
+        with mounted(browser, widget.figure(alone=True)) as (page, _):
+            assert page.evaluate(look) == together, name
+
+
+def test_the_site_ships_every_module_and_style_once():
+    script, style = modules.site_files().values()
+    for path in FILES:
+        count = script.count(f'"{path.name}":"')
+        assert count == (path.name not in modules.NOT_LOADED), path.name
+    assert all(modules.text(path) in style for path in HERE.glob("*.css"))
+    assert len(gzip.compress(script.encode())) < 90_000 and len(gzip.compress(style.encode())) < 9_000
+
+
+def test_only_what_a_notebook_computes_with_makes_it_run_again(tmp_path):
+    for name in (
+        "helpers/a.py",
+        "book/widgets/b.py",
+        "book/widgets/b.js",
+        "book/widgets/b.css",
+        "book/exercises/c.toml",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("1")
+    before = next_word.code_hash(tmp_path)
+    for name, same in (("b.js", True), ("b.css", True), ("b.py", False)):
+        (tmp_path / "book/widgets" / name).write_text("2")
+        assert (next_word.code_hash(tmp_path) == before) is same, name
+
+
+# House rules
+
+
+@pytest.mark.parametrize("path", [*FILES, *Path(__file__).parent.glob("*.js")], ids=lambda path: path.name)
+def test_a_module_keeps_the_rules(path):
+    text = path.read_text(encoding="utf-8")
+    long = [number for number, line in enumerate(text.splitlines(), 1) if len(line) > 120]
+    assert not long, f"{path.name} has lines of more than 120 columns: {long}"
+    assert text.startswith("// @ts-check\n") or path.parent != HERE
+    taboo = re.findall(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\bid: |setAttribute\(\"id\"", text)
+    assert not [word for word in taboo if word != "id: "] and not re.search(r"\b[hs]\(\"\w+\", \{[^}]*\bid: ", text)
