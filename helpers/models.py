@@ -1,6 +1,6 @@
-"""Models that come with the book: small GPTs in helpers/shipped, trained by `make models`, and yours.
+"""The models that ship with the book, in helpers/shipped, and yours: load one, and ask it for something.
 
-And how to ask one that was trained on prompts. Chapters 6 and 8 train such models.
+`make models` trains the shipped ones. Chapters 6 and 8 train such models.
 """
 
 from __future__ import annotations
@@ -19,51 +19,64 @@ SHIPPED = Path(__file__).parent / "shipped"
 
 
 def shipped() -> list[str]:
-    """The names that `load_gpt` knows."""
+    """The names `load_gpt` knows."""
     return sorted(path.stem for path in SHIPPED.glob("*.safetensors"))
 
 
 def load_gpt(path_or_name: str | os.PathLike):
-    """(model, tokenizer) from a model that comes with the book, such as "shakespeare", or from a file of yours.
+    """(model, tokenizer): a model that ships with the book, such as "shakespeare", or one from a file of yours.
 
-    The tokenizer is None if the file has none. Raises CheckpointError if there is no such model or it is damaged.
+    The tokenizer is None if the file has none. Raises CheckpointError if there's no such model, or it's damaged.
     """
     name, path = str(path_or_name), Path(path_or_name)
     if name in shipped():
         path = SHIPPED / f"{name}.safetensors"
     elif not path.suffix and not path.exists():
-        known = ", ".join(shipped()) or "none: `make models` trains them"
-        raise CheckpointError(f"No model is called {name!r}; the names are {known}. Or give the path of a file.")
+        known = ", ".join(shipped()) or "missing; run `make models`"
+        raise CheckpointError(f"There's no model called {name!r}. The names are {known}. Or pass the path of a file.")
     checkpoint = read(path)
     if checkpoint.kind != "GPT":
-        raise CheckpointError(f"The file {path} holds a {checkpoint.kind}; load_gpt reads a GPT. Try checkpoints.read.")
+        raise CheckpointError(
+            f"load_gpt reads a GPT; got a {checkpoint.kind} in {path}. Use checkpoints.read and checkpoints.restore."
+        )
     try:
         config = GPTConfig(**checkpoint.config)
-        tokenizer = checkpoint.tokenizer and tokenizer_from_dict(checkpoint.tokenizer)
+        tokenizer = None if checkpoint.tokenizer is None else tokenizer_from_dict(checkpoint.tokenizer)
     except (TypeError, ValueError) as error:
-        raise CheckpointError(f"The checkpoint {path} is damaged ({error}); copy it or train it again.") from error
+        raise CheckpointError(f"The checkpoint {path} is damaged: {error} Copy it or train it again.") from error
     if tokenizer and tokenizer.vocab_size != config.vocab_size:
         raise CheckpointError(
-            f"The checkpoint {path} has a model with {config.vocab_size} tokens and a tokenizer with "
-            f"{tokenizer.vocab_size}; they must be equal. Save the model with the tokenizer it was trained with."
+            f"A model's tokenizer must know as many tokens as the model; got {tokenizer.vocab_size} and "
+            f"{config.vocab_size} in {path}. Save the model with the tokenizer it was trained with."
+        )
+    if gpt_parameter_count(config) != (held := sum(tensor.size for tensor in checkpoint.tensors.values())):
+        raise CheckpointError(  # before building what might not fit into memory
+            f"A GPT of this shape has {gpt_parameter_count(config):,} parameters; got {held:,} in {path}, so it's "
+            "damaged. Copy it or train it again."
         )
     return restore(GPT(config, rng=np.random.default_rng(0)), checkpoint), tokenizer
 
 
-def write(model: GPT, tokenizer, prompt: str, choose: Callable) -> tuple[str, bool]:
-    """What a model that was trained on prompts writes after one, and whether it ended by itself, with "<end>".
+def gpt_parameter_count(c: GPTConfig) -> int:
+    """How many parameters a GPT of this shape has: embeddings, and in each block four matrices, biases, and norms."""
+    C = c.channels
+    block = (C + 1) * 3 * C + (C + 1) * C + (C + 1) * 4 * C + (4 * C + 1) * C + 4 * C
+    return (c.vocab_size + c.context) * C + c.layers * block + 2 * C
 
-    choose: as in `GPT.generate`. Raises ValueError if the prompt is empty, is longer than the model can read, or has a
-    word that the tokenizer does not know.
+
+def write(model: GPT, tokenizer, prompt: str, choose: Callable) -> tuple[str, bool]:
+    """What a model trained on prompts writes after this one, and whether it ended by itself, with "<end>".
+
+    choose: as in `GPT.generate`. Raises ValueError if the prompt is empty or too long, or has an unknown word.
     """
     if not prompt.strip():
-        raise ValueError("The prompt is empty; ask for something, such as 'Write a poem about a cat.'")
+        raise ValueError('The prompt is empty. Type something, such as "Write a poem about a cat."')
     asked = tokenizer.encode(prompt.strip() + "\n")
     context = model.config.context
     if len(asked) >= context:
         raise ValueError(
-            f"The prompt has {len(asked)} tokens with its line break; this model reads at most {context}, and its "
-            "answer must fit in, too. Ask in fewer words."
+            f"The prompt and its answer must fit into {context} tokens; got {len(asked)} in the prompt alone. Ask in "
+            "fewer words."
         )
     ids = model.generate(asked, context - len(asked), choose, stop=tokenizer.end)[len(asked) :]
     ended = ids[-1] == tokenizer.end

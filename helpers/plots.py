@@ -1,8 +1,8 @@
 """Pictures: an array in, Matplotlib `Axes` out, in one house style that follows light and dark pages.
 
-`show(ax, alt=…)` puts a picture into a notebook as SVG. Its colors are CSS variables, so that one picture serves a
-white page and a dark one; `alt` says in words what is to be seen, for those who cannot see it.
-Importing this file sets the house style. Left out: everything interactive.
+`show(ax, alt=…)` puts a picture into a notebook as SVG. Its colors are CSS variables, so the same picture suits a light
+page and a dark one. `alt` says in words what it shows, for readers who can't see it. Importing this file sets the house
+style. Left out: everything interactive.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patches import FancyBboxPatch
 
-# (name, on a light page, on a dark page): every color a picture may use; safe for color-blind readers, 4.5:1 as text
+# (name, on a light page, on a dark page): the only colors a picture uses. They suit color-blind readers, and text
 COLORS = [
     ("ink", "#1d2127", "#e6e8eb"),
     ("muted", "#5c6570", "#a3abb5"),
@@ -72,7 +72,7 @@ STRIP_STYLE = (
 
 
 def variables(selector: str) -> str:
-    """CSS that gives what `selector` names the house's colors as variables, for light and for dark pages."""
+    """CSS that defines the house colors as variables for `selector`, on light and dark pages."""
     light, dark = ("".join(f"--nw-{color[0]}:{color[i]};" for color in COLORS) for i in (1, 2))
     dark = f'html[data-theme="dark"] {selector},[data-jp-theme-light="false"] {selector}{{{dark}}}'
     return f"{selector}{{{light}}}@media screen{{{dark}}}"  # paper is white
@@ -86,7 +86,7 @@ STYLE = (
 
 
 def show(ax: plt.Axes, *, alt: str, caption: str = "") -> None:
-    """Display the figure of `ax` below the cell. alt: what is to be seen, in one or two sentences."""
+    """Display the figure of `ax` below the cell. alt: what it shows, in one or two sentences."""
     from IPython.display import display
 
     display({"text/html": figure_html(ax, alt=alt, caption=caption), "text/plain": f"[Figure: {alt}]"}, raw=True)
@@ -101,7 +101,7 @@ def figure_html(ax: plt.Axes, *, alt: str, caption: str = "") -> str:
 def svg(ax: plt.Axes, *, alt: str) -> str:
     """The figure of `ax` as an inline SVG whose colors are the variables of `STYLE`; the figure is closed."""
     if len(alt.strip()) < 15:
-        raise ValueError(f"The alt text came as {alt!r}; say in a sentence what is to be seen in the picture.")
+        raise ValueError(f"The alt text must be a sentence; got {alt!r}. Say what the picture shows.")
     figure, buffer = ax.figure, io.StringIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     plt.close(figure)
@@ -115,12 +115,12 @@ def svg(ax: plt.Axes, *, alt: str) -> str:
 
 
 def new_axes(ax: plt.Axes | None = None, width: float = 6.8, height: float = 3.2) -> plt.Axes:
-    """The given axes, or new ones in a figure of that size in inches."""
+    """These axes, or new ones in a figure of that size in inches."""
     return plt.subplots(figsize=(width, height))[1] if ax is None else ax
 
 
 def bars(labels, values, ax=None, *, xlabel="probability", highlight: int | None = None, height: float | None = None):
-    """Horizontal bars from the top down, one a label, each with its number: the house's picture of a distribution."""
+    """Horizontal bars from the top down, one per label, each with its number: how the book draws a distribution."""
     values = np.asarray(values, dtype=float)
     ax = new_axes(ax, height=height or 0.7 + 0.27 * len(values))
     colors = [ORANGE if i == highlight else BLUE for i in range(len(values))]
@@ -137,7 +137,7 @@ def bars(labels, values, ax=None, *, xlabel="probability", highlight: int | None
 
 
 def lines(x, series: dict, ax=None, *, xlabel: str, ylabel: str, **scales):
-    """One line a name: series maps a name to its values. Lines differ in dash as well as in color."""
+    """One line per name: `series` maps a name to its values. Lines differ in dash as well as in color."""
     ax = new_axes(ax)
     for i, (name, y) in enumerate(series.items()):
         ax.plot(x, y, label=name, linestyle=["-", "--", "-.", ":"][i % 4])
@@ -148,7 +148,7 @@ def lines(x, series: dict, ax=None, *, xlabel: str, ylabel: str, **scales):
 
 
 def loss_curves(histories: dict, ax=None, *, smooth: int = 50, ylabel: str = "loss (nats per token)"):
-    """Training loss (thin, running mean over `smooth` steps) and held-out loss (dots) of one or more runs."""
+    """Training loss (thin lines, averaged over `smooth` steps) and held-out loss (dots) of one or more runs."""
     ax = new_axes(ax)
     for color, (name, h) in zip(PALETTE * 3, histories.items(), strict=False):
         losses = np.asarray(h.losses, dtype=float)
@@ -163,7 +163,7 @@ def loss_curves(histories: dict, ax=None, *, smooth: int = 50, ylabel: str = "lo
 
 
 def heatmap(matrix, ax=None, *, rows=None, columns=None, xlabel="", ylabel="", low=None, high=None, numbers=False):
-    """A matrix as shades of blue, 0 clear; with a color bar, and with the numbers written in where asked."""
+    """A matrix in shades of blue, where 0 is clear, with a color bar and optionally the numbers."""
     matrix = np.asarray(matrix, dtype=float)
     ax = new_axes(ax, width=4.6, height=3.9)
     image = ax.imshow(matrix, cmap=HEAT, vmin=low, vmax=high, aspect="equal", interpolation="nearest")
@@ -181,7 +181,7 @@ def heatmap(matrix, ax=None, *, rows=None, columns=None, xlabel="", ylabel="", l
 
 
 def attention_map(weights, tokens, ax=None, *, title: str = ""):
-    """One head's weights (T, T): row = the token that looks, column = the token looked at."""
+    """One head's weights (T, T): the row's token looks at the column's."""
     names = {"rows": tokens, "columns": tokens, "xlabel": "looked at (key)", "ylabel": "looking (query)"}
     ax = heatmap(weights, ax, **names, low=0, high=1)
     ax.set_title(title)
@@ -193,9 +193,9 @@ def attention_map(weights, tokens, ax=None, *, title: str = ""):
 
 
 def points(xy, labels, ax=None, *, xlabel="first direction", ylabel="second direction", colors=None):
-    """Labels at their places (N, 2), for example embeddings brought down to two dimensions.
+    """Labels at the points (N, 2), such as embeddings brought down to two dimensions.
 
-    One that would lie on another is moved up until it can be read.
+    A label that would cover another is moved up until you can read it.
     """
     ax = new_axes(ax, height=4.6)
     xy, size = np.asarray(xy, dtype=float), 9
@@ -219,7 +219,7 @@ def _span(values):
 
 
 def boxes(nodes: dict, edges, ax=None, *, highlight=(), width: float = 6.8, height: float = 3.2, box=(1.0, 0.5)):
-    """A diagram: nodes maps a name to (x, y, text); edges are (from, to) or (from, to, label)."""
+    """A diagram. nodes: name → (x, y, text). edges: (from, to) or (from, to, label)."""
     ax = new_axes(ax, width, height)
     w, h = box
     for name, (x, y, text) in nodes.items():
@@ -251,7 +251,7 @@ def boxes(nodes: dict, edges, ax=None, *, highlight=(), width: float = 6.8, heig
 
 
 def _border(x, y, to_x, to_y, w, h):
-    """Where the line from a box's middle toward another point leaves the box."""
+    """Where the line from the middle of a box toward another point leaves the box."""
     dx, dy = to_x - x, to_y - y
     t = min((w / 2 / abs(dx)) if dx else np.inf, (h / 2 / abs(dy)) if dy else np.inf)
     return x + dx * t, y + dy * t
@@ -261,10 +261,10 @@ PARTS = ["text", "tokens", "embeddings", "attention", "MLP", "logits", "softmax"
 
 
 def you_are_here(*here: str) -> None:
-    """Show the strip of the model's parts, from text to next word, with the parts of this chapter marked."""
+    """Show the strip of the model's parts, from text to next word, with this chapter's parts marked."""
     unknown = [part for part in here if part not in PARTS]
     if unknown:
-        raise ValueError(f"No part is called {unknown[0]!r}; the parts are {', '.join(PARTS)}.")
+        raise ValueError(f"Unknown part {unknown[0]!r}. The parts are {', '.join(PARTS)}.")
     from IPython.display import display
 
     items = "".join(f'<li aria-current="{str(part in here).lower()}">{part}</li>' for part in PARTS)
@@ -275,6 +275,6 @@ def you_are_here(*here: str) -> None:
 
 
 def visible(text) -> str:
-    """A label in which spaces and line breaks can be seen."""
+    """A label in which you can see spaces and line breaks."""
     text = str(text).replace("\n", "↵").replace("\t", "⇥").replace("$", r"\$")
     return text.replace(" ", "␣") if text != text.strip() or text == " " else text

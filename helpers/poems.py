@@ -1,9 +1,8 @@
-"""A grammar of short rhymed poems: a topic, a mood and a form go in, a poem and its prompt come out.
+"""A grammar of short rhymed poems: a topic, a mood, and a form go in; a poem and a prompt for it come out.
 
-The words and lines stand in poems.toml, written for this book. A topic brings the lines about itself, a mood the lines
-that answer them in rhyme and the words for their slots; a form says which lines rhyme with which. `judge` reads a poem
-back, from a model or from anywhere. Chapter 8 trains on these poems. Left out: meter, which the lines have and nothing
-checks.
+The words and lines are in poems.toml, written for this book. A topic brings lines about itself, and a mood brings lines
+that rhyme with them and words for their slots. A form says which lines rhyme. `judge` reads a poem back, whoever wrote
+it. Chapter 8 trains on these poems. Left out: checking the meter.
 """
 
 from __future__ import annotations
@@ -22,6 +21,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from helpers.checks import whole
+
 _DATA = tomllib.loads(Path(__file__).with_name("poems.toml").read_text(encoding="utf-8"))
 _TOPICS, _MOODS = _DATA["topics"], _DATA["moods"]
 _RHYMES = {word: sound for sound, words in _DATA["rhymes"].items() for word in words.split()}
@@ -30,7 +31,7 @@ _RHYMES = {word: sound for sound, words in _DATA["rhymes"].items() for word in w
 class Form(NamedTuple):
     scheme: str  # which lines rhyme
     marks: str  # at the ends of the lines
-    names: tuple[str, ...]  # in a prompt; the mood comes in between
+    names: tuple[str, ...]  # in a prompt; the mood goes into the {}
 
 
 _FORMS = {
@@ -43,7 +44,7 @@ _FORMS = {
 }
 _HAIKU = (5, 7, 5)  # syllables
 _ANY_FORM = ("a {}poem", "some {}lines")
-_WISHES = ("Write {}.", "Please write {}.", "{}, please.", "Give me {}.", "Can you write {}?", "I would like {}.")
+_REQUESTS = ("Write {}.", "Please write {}.", "{}, please.", "Give me {}.", "Can you write {}?", "I would like {}.")
 
 TOPICS, MOODS, FORMS = tuple(_TOPICS), tuple(_MOODS), tuple(_FORMS)
 
@@ -60,22 +61,22 @@ def _lines(text: str) -> list[str]:
 
 
 def _sound(line: str) -> tuple[str, str]:
-    """The last word of `line` and its rhyme class; a word that the table does not have is a class of its own."""
+    """The last word of `line` and its rhyme class. A word that isn't in the table is a class by itself."""
     end = (_words(line) or [""])[-1]
     return end, _RHYMES.get(end, end)
 
 
 def rhyme(line: str, other: str) -> bool:
-    """Whether two lines, or two words, end in different words of one rhyme class. A word does not rhyme with itself.
+    """Whether two lines, or two words, end in different words of one rhyme class. A word doesn't rhyme with itself.
 
-    The table in poems.toml has the words that end the grammar's own lines; any other word rhymes with nothing.
+    poems.toml lists the words that end the grammar's own lines; other words rhyme with nothing.
     """
     (end, sound), (other_end, other_sound) = _sound(line), _sound(other)
     return end != other_end and sound == other_sound
 
 
 def scheme(text: str) -> str:
-    """The rhyme scheme, one letter a line: "abab". Lines share a letter if each rhymes with all others that have it."""
+    """The rhyme scheme, one letter per line: "abab". Lines share a letter if they all rhyme with each other."""
     groups: list[list[str]] = []
     letters = ""
     for line in _lines(text):
@@ -88,7 +89,7 @@ def scheme(text: str) -> str:
 
 
 def syllables(text: str) -> int:
-    """The number of syllables: groups of vowels in each word, less a silent e; poems.toml lists the exceptions."""
+    """The number of syllables: groups of vowels, minus a silent e. poems.toml lists the exceptions."""
     return sum(_DATA["syllables"].get(word) or _vowel_groups(word) for word in _words(text))
 
 
@@ -100,7 +101,7 @@ def _vowel_groups(word: str) -> int:
     return max(1, count - bool(silent and not sounded))
 
 
-# The grammar: every sequence of lines that it allows, then one of them, its slots filled
+# The grammar: every sequence of lines it allows, then one of them with its slots filled
 
 
 @cache
@@ -115,7 +116,7 @@ def _rhyming(mood: str, line: str) -> list[str]:
 
 @cache
 def _skeletons(topic: str, mood: str, form: str) -> list[tuple[str, ...]]:
-    """All poems of a combination, each a tuple of lines whose slots for the mood's words are open."""
+    """All poems of a combination, each a tuple of lines whose slots for the mood's words are still open."""
     about, feel = _TOPICS[topic], _MOODS[mood]
     verse = _lines(about["verse"])
     first = [line for line in verse if topic in re.findall("[a-z]+", line)]  # a poem names its topic in its first line
@@ -126,7 +127,7 @@ def _skeletons(topic: str, mood: str, form: str) -> list[tuple[str, ...]]:
     if form == "tercet":
         return [(a, x, y) for a in first for x, y in permutations(_rhyming(mood, a), 2) if rhyme(x, y)]
     if form == "limerick":
-        article = about["article"]  # before the topic; an adjective of any mood begins with a consonant
+        article = about["article"]  # "an" fits the topic; every mood's adjectives begin with a consonant
         openings = (f"there once was {article} {{}}", f"{article.replace('an', 'a')} {{{{A}}}} old {{}}")
         openings = [opening.format(place) for opening in openings for place in about["limerick"]]
         thirds = [tuple(pair.replace("{P}", about["part"]).split(" / ")) for pair in _lines(feel["third"])]
@@ -145,18 +146,18 @@ def _pick(options: Sequence, rng: np.random.Generator):
 
 
 def _check(topic: str, mood: str | None, form: str | None, *, may_be_open: bool = False) -> None:
-    """Raise ValueError for a topic, mood or form that the grammar does not have; None is open."""
+    """Raise ValueError for a topic, mood, or form the grammar doesn't have; None means it's left open."""
     for kind, value, allowed in (("topic", topic, TOPICS), ("mood", mood, MOODS), ("form", form, FORMS)):
         if value not in allowed and not (may_be_open and value is None and kind != "topic"):
             near = difflib.get_close_matches(str(value), allowed, 1, 0)[0]
             raise ValueError(
-                f"The {kind} {value!r} came; the poem grammar knows {len(allowed)}, such as {', '.join(allowed[:6])}: "
-                f"try {near!r}, or choose from helpers.poems.{kind.upper()}S."
+                f"Unknown {kind} {value!r}. The poem grammar knows {len(allowed)} {kind}s, such as "
+                f"{', '.join(allowed[:6])}. Try {near!r}, or pick one from helpers.poems.{kind.upper()}S."
             )
 
 
 def poem(topic: str, mood: str, form: str, *, rng: np.random.Generator) -> str:
-    """One poem, its lines joined by line breaks. Raises ValueError if the grammar lacks the topic, mood or form."""
+    """One poem, its lines joined by line breaks. Raises ValueError for an unknown topic, mood, or form."""
     _check(topic, mood, form)
     slots = _MOODS[mood]
     lines = [
@@ -167,7 +168,7 @@ def poem(topic: str, mood: str, form: str, *, rng: np.random.Generator) -> str:
 
 
 def _laid_out(lines: Sequence[str], form: str) -> str:
-    """Lines of words as a poem, with capitals in front and marks at the ends."""
+    """Lines of words as a poem, with capitals at the beginning and punctuation at the end of each line."""
     marks = ("" if line.endswith("?") else mark for line, mark in zip(lines, _FORMS[form].marks))
     return "\n".join(line[0].upper() + line[1:] + mark for line, mark in zip(lines, marks))
 
@@ -186,7 +187,7 @@ def every(topic: str, mood: str, form: str) -> dict[str, float]:
 
 
 def count(topic: str, mood: str, form: str) -> int:
-    """How many distinct poems the grammar has for one combination: the fillings of the slots of all its skeletons."""
+    """How many distinct poems the grammar has for one combination: all ways to fill the slots of all its skeletons."""
     _check(topic, mood, form)
     sizes = {f"{{{slot}}}": len(_MOODS[mood][slot].split()) for slot in "AGV"}
     return sum(
@@ -196,15 +197,15 @@ def count(topic: str, mood: str, form: str) -> int:
 
 
 def prompt(topic: str, mood: str | None = None, form: str | None = None, *, rng: np.random.Generator) -> str:
-    """A wish for a poem in one of several wordings. A mood or form that is None is left open."""
+    """A request for a poem, in one of several wordings. A mood or form of None is left open."""
     _check(topic, mood, form, may_be_open=True)
     what = _pick(_FORMS[form].names if form else _ANY_FORM, rng).format(f"{mood} " if mood else "")
-    wish = _pick(_WISHES, rng).format(f"{what} about {_TOPICS[topic]['about']}")
-    return wish[0].upper() + wish[1:]
+    request = _pick(_REQUESTS, rng).format(f"{what} about {_TOPICS[topic]['about']}")
+    return request[0].upper() + request[1:]
 
 
 def held_out(topic: str, mood: str, form: str) -> bool:
-    """Whether a combination is held out: one form of each topic and mood, a Latin square."""
+    """Whether a combination is held out: one form for each topic and mood, in a Latin square."""
     _check(topic, mood, form)
     return (TOPICS.index(topic) + MOODS.index(mood) + FORMS.index(form)) % len(FORMS) == 0
 
@@ -218,13 +219,13 @@ def _combinations(kept: bool) -> list[tuple[str, str, str]]:
 
 
 def examples(n: int, *, rng: np.random.Generator, held_out: bool = False) -> list[tuple[str, str]]:
-    """n pairs (prompt, poem) of training combinations, or of held-out ones.
+    """n pairs (prompt, poem) from the training combinations, or from the held-out ones.
 
-    A training prompt names the mood three times in four, and the form likewise; a held-out prompt names both, for
-    otherwise another combination would be a right answer too.
+    A training prompt names the mood three times out of four, and likewise the form. A held-out prompt names both;
+    otherwise a training combination would be a right answer as well.
     """
     pairs = []
-    for _ in range(n):
+    for _ in range(whole("n", n, least=0)):
         topic, mood, form = _pick(_combinations(held_out), rng)
         named = [value if held_out or rng.random() < 0.75 else None for value in (mood, form)]
         pairs.append((prompt(topic, *named, rng=rng), poem(topic, mood, form, rng=rng)))
@@ -235,15 +236,15 @@ def examples(n: int, *, rng: np.random.Generator, held_out: bool = False) -> lis
 
 
 def rows(pairs: Sequence[tuple[str, str]], tokenizer) -> tuple[np.ndarray, np.ndarray]:
-    """(inputs, targets), both (N, T): in each row a prompt, a line break, a poem, and the end token, which fills it up.
+    """(inputs, targets), both (N, T). A row holds a prompt, a line break, a poem, and end tokens that fill it up.
 
-    Targets are one token later. Those within the prompt and after the first end token are -1: the loss leaves them out.
+    Targets are one token later. Those within the prompt and after the first end token are -1, which the loss skips.
     """
-    asked = [tokenizer.encode(wish + "\n") for wish, _ in pairs]
-    whole = [[*ids, *tokenizer.encode(text), tokenizer.end] for ids, (_, text) in zip(asked, pairs)]
-    tokens = np.full((len(pairs), max(map(len, whole))), tokenizer.end)
+    asked = [tokenizer.encode(request + "\n") for request, _ in pairs]
+    texts = [[*ids, *tokenizer.encode(text), tokenizer.end] for ids, (_, text) in zip(asked, pairs)]
+    tokens = np.full((len(pairs), max(map(len, texts))), tokenizer.end)
     targets = np.full((len(pairs), tokens.shape[1] - 1), -1)
-    for row, target, ids, before in zip(tokens, targets, whole, map(len, asked)):
+    for row, target, ids, before in zip(tokens, targets, texts, map(len, asked)):
         row[: len(ids)] = ids
         target[before - 1 : len(ids) - 1] = ids[before:]
     return tokens[:, :-1], targets
@@ -251,6 +252,7 @@ def rows(pairs: Sequence[tuple[str, str]], tokenizer) -> tuple[np.ndarray, np.nd
 
 def batches(inputs: np.ndarray, targets: np.ndarray, B: int, *, rng: np.random.Generator) -> Iterator[tuple]:
     """Endless (inputs, targets) of B random rows, cut where the longest of them ends."""
+    B = whole("B", B)
     while True:
         some = rng.integers(0, len(inputs), size=B)
         T = int(np.flatnonzero((targets[some] >= 0).any(axis=0)).max()) + 1
@@ -262,11 +264,11 @@ def batches(inputs: np.ndarray, targets: np.ndarray, B: int, *, rng: np.random.G
 
 @dataclass(frozen=True)
 class Verdict:
-    """What `judge` found in a poem: three answers, and what the answer about the form rests on."""
+    """What `judge` found in a poem: three answers, and the evidence for the form."""
 
-    topic: bool  # words of the topic's own field, none of a field that is not the topic's
-    mood: bool  # words of this mood alone, none of another mood alone; if the mood was left open: of one mood
-    form: bool  # number of lines, rhyme scheme, for a haiku the syllables; if it was left open: of one form
+    topic: bool  # it has words from the topic's field, and none from another topic's field
+    mood: bool  # it has words that only this mood uses, and none that only another uses; if left open: any one mood
+    form: bool  # the rhyme scheme fits, or for a haiku the syllables; if left open: those of any form
     lines: int
     scheme: str
     syllables: tuple[int, ...]  # of each line
@@ -282,7 +284,7 @@ _TOPIC_WORDS = {topic: _all_words(about) for topic, about in _TOPICS.items()}
 _MOOD_WORDS = {mood: _all_words(feel) for mood, feel in _MOODS.items()}
 _ANY_MOOD = set.union(*_MOOD_WORDS.values(), {"there", "once", "was", "old"})
 _USES = Counter(word for words in _TOPIC_WORDS.values() for word in words)
-# A topic's field: its words that at most two other topics share, and no mood. A mood's own words: those of no one else.
+# A topic's field: its words that at most two other topics share, and no mood. A mood's own words: only it has them.
 FIELDS = {topic: {w for w in words if _USES[w] <= 3} - _ANY_MOOD for topic, words in _TOPIC_WORDS.items()}
 MOOD_WORDS = {
     mood: words - set(_USES).union(*(other for name, other in _MOOD_WORDS.items() if name != mood))
@@ -291,19 +293,19 @@ MOOD_WORDS = {
 
 
 def _only(words: set[str], key: str, groups: dict[str, set[str]]) -> bool:
-    """Whether some of `words` are in the group `key`, and no others are in another group."""
+    """Whether some of `words` are in the group `key`, and none in another group."""
     others = set().union(*(group for name, group in groups.items() if name != key)) - groups[key]
     return bool(words & groups[key]) and not words & others
 
 
-def combination(wish: str) -> tuple[str, str | None, str | None]:
-    """The topic, mood and form that a prompt names; None for a mood or form that it leaves open.
+def combination(request: str) -> tuple[str, str | None, str | None]:
+    """The topic, mood, and form that a prompt names; None for a mood or form it leaves open.
 
-    Raises ValueError if "about" and a topic of the grammar are missing.
+    Raises ValueError if it doesn't say "about" and a topic of the grammar.
     """
-    words = _words(wish)
+    words = _words(request)
     if "about" not in words:
-        raise ValueError(f"The prompt {wish!r} came; it has no topic: try 'Write a poem about a cat.'")
+        raise ValueError(f"The prompt must name a topic; got {request!r}. Try 'Write a poem about a cat.'")
     after = [word for word in words[words.index("about") + 1 :] if word not in ("a", "an", "the", "some")]
     topic = after[0] if after else ""
     _check(topic, None, None, may_be_open=True)
@@ -313,9 +315,9 @@ def combination(wish: str) -> tuple[str, str | None, str | None]:
 
 
 def judge(asked: str | tuple[str, str | None, str | None], text: str) -> Verdict:
-    """Whether `text` keeps to a prompt, or to (topic, mood, form) where mood and form may be None for open.
+    """Whether `text` does what a prompt asks, or what (topic, mood, form) asks, where None leaves one open.
 
-    Any text can be judged; nonsense and the empty text fail.
+    You can judge any text. Nonsense fails, and so does an empty text.
     """
     topic, mood, form = combination(asked) if isinstance(asked, str) else asked
     _check(topic, mood, form, may_be_open=True)

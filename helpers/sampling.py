@@ -1,58 +1,56 @@
 """Sampling: from logits to the next token. Arrays in, arrays out; V is the size of the vocabulary.
 
-The formulas are kept plain; the functions check what comes in. Chapter 7 builds this file.
-Left out: typical sampling, Mirostat, contrastive search, speculative decoding.
+Chapter 7 builds this file. Left out: typical sampling, Mirostat, contrastive search, speculative decoding.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
-CROSSED = 1e-12  # a sum such as 0.3 + 0.3 + 0.3 counts as 0.9, although floating point makes it a little less
+from helpers.checks import real, whole
+
+CROSSED = 1e-12  # 0.3 + 0.3 + 0.3 counts as 0.9, although floating point makes it a little less
 
 
 def softmax(logits, temperature: float = 1.0) -> np.ndarray:
     """exp(z / temperature) / Σ exp(z / temperature) along the last axis: (…, V) → (…, V).
 
-    Temperature 0 puts everything on the largest logit, the first among equals. A logit of −inf gets probability 0.
+    Temperature 0 puts everything on the largest logit, or on the first one if several tie. A logit of −inf gets 0.
     """
     z = _checked_logits(logits)
-    _checked_temperature(temperature)
+    real("temperature", temperature)
     if temperature == 0:
         p = np.zeros_like(z)
         np.put_along_axis(p, z.argmax(axis=-1)[..., None], 1.0, axis=-1)
         return p
-    with np.errstate(over="ignore"):  # a tiny temperature sends all but the largest to −inf, which is right
+    with np.errstate(over="ignore"):  # a tiny temperature sends all but the largest to −inf, as it should
         z = np.exp((z - z.max(axis=-1, keepdims=True)) / temperature)
     return z / z.sum(axis=-1, keepdims=True)
 
 
-# What a filter removes gets probability 0; the rest is scaled so that it sums to 1 again. (V,) → (V,)
+# A filter sets what it removes to 0 and rescales the rest to sum to 1 again. (V,) → (V,)
 
 
 def top_k_filter(p, k: int) -> np.ndarray:
-    """Keep the k most probable tokens; among equals, those that come first. Source: Fan, Lewis and Dauphin 2018."""
+    """Keep the k most probable tokens; ties go to the first ones. Source: Fan, Lewis, and Dauphin 2018."""
     p = _checked_probabilities(p)
-    _checked_count("top_k", k)
-    if k > len(p):
-        raise ValueError(f"top_k = {k} came, but there are only {len(p)} tokens; choose at most {len(p)}.")
+    whole("top_k", k, most=len(p))
     return _keep(p, _ranking(p)[:k])
 
 
 def top_p_filter(p, top_p: float) -> np.ndarray:
-    """Keep the most probable tokens until they sum to top_p, the one that crosses it included; at least one.
+    """Keep the most probable tokens until they sum to top_p, including the one that crosses it; always at least one.
 
-    Among equals, those that come first. Source: Holtzman et al. 2020 (nucleus sampling).
+    Ties go to the first ones. Source: Holtzman et al. 2020 (nucleus sampling).
     """
     p = _checked_probabilities(p)
-    _checked_share("top_p", top_p)
+    real("top_p", top_p, most=1)
     if top_p == 1:
         return p / p.sum()
     order = _ranking(p)
-    before = np.cumsum(p[order]) - p[order]  # the sum of all that are more probable
+    before = np.cumsum(p[order]) - p[order]  # what the more probable tokens sum to
     before[0] = 0
     return _keep(p, order[(before < top_p - CROSSED) | (np.arange(len(p)) == 0)])
 
@@ -60,20 +58,20 @@ def top_p_filter(p, top_p: float) -> np.ndarray:
 def min_p_filter(p, min_p: float) -> np.ndarray:
     """Keep the tokens at least min_p times as probable as the most probable one. Source: Nguyen et al. 2024."""
     p = _checked_probabilities(p)
-    _checked_share("min_p", min_p)
+    real("min_p", min_p, most=1)
     return _keep(p, np.flatnonzero(p >= min_p * p.max()))
 
 
 def repetition_penalty(logits, previous_ids, penalty: float) -> np.ndarray:
-    """Logits (V,) with those of tokens that already occurred made smaller: divided if positive, else multiplied.
+    """Logits (V,), smaller for tokens that have already occurred: divided by the penalty if positive, else multiplied.
 
-    A penalty of 1 changes nothing. Source: Keskar et al. 2019 (CTRL), section 4.1, in the form that is common today.
+    A penalty of 1 changes nothing. Source: Keskar et al. 2019 (CTRL), section 4.1, in the form that's common today.
     """
-    _checked_penalty(penalty)
+    real("penalty", penalty, above=True)
     z = _checked_logits(logits).copy()
     seen = sorted({int(i) for i in previous_ids})
     if seen and not 0 <= seen[0] <= seen[-1] < len(z):
-        raise ValueError(f"Ids from {seen[0]} to {seen[-1]} came with {len(z)} logits; ids run from 0 to {len(z) - 1}.")
+        raise ValueError(f"Token ids must be from 0 to {len(z) - 1}; got {seen[0]} to {seen[-1]}.")
     z[seen] = np.where(z[seen] > 0, z[seen] / penalty, z[seen] * penalty)
     return z
 
@@ -86,7 +84,7 @@ def next_distribution(
     top_p: float | None = None,
     min_p: float | None = None,
 ) -> np.ndarray:
-    """Logits (V,) → the probabilities to draw from (V,): temperature, then top-k, top-p and min-p, in this order."""
+    """Logits (V,) → the probabilities to draw from (V,): temperature, then top-k, top-p, and min-p, in this order."""
     p = softmax(logits, temperature)
     if top_k is not None:
         p = top_k_filter(p, top_k)
@@ -98,30 +96,29 @@ def next_distribution(
 
 
 def sample(p, *, rng: np.random.Generator) -> int:
-    """One token drawn from probabilities (V,), with one uniform number: the first whose cumulative sum exceeds it."""
+    """Draw one token from probabilities (V,). One uniform number; the first token whose cumulative sum exceeds it."""
     return int(samples(p, 1, rng=rng)[0])
 
 
 def samples(p, n: int, *, rng: np.random.Generator) -> np.ndarray:
-    """n tokens drawn independently from probabilities (V,): integers (n,). None has probability 0."""
+    """Draw n tokens independently from probabilities (V,): integers (n,). A token of probability 0 is never drawn."""
+    n = whole("n", n, least=0)
     cumulative = np.cumsum(_checked_probabilities(p))
     return np.searchsorted(cumulative, rng.random(n) * cumulative[-1], side="right")
 
 
 class Mulberry32:
-    """A generator of uniform numbers in [0, 1) that Python and the page share, so that one seed gives one text in both.
+    """Uniform numbers in [0, 1), the same in Python and on the page, so a seed gives the same text in both.
 
-    seed: a whole number from 0 to 2³² − 1. `random` is as in `np.random.Generator`, so it can be passed as `rng`.
-    Source: Tommy Ettinger's mulberry32, in the public domain: 32 bits of state, good enough to draw tokens with.
+    seed: a whole number below 2³². `random` works as in `np.random.Generator`, so you can pass this as `rng`.
+    Source: Tommy Ettinger's mulberry32, in the public domain. 32 bits of state are enough for drawing tokens.
     """
 
     def __init__(self, seed: int):
-        if not isinstance(seed, int | np.integer) or not 0 <= seed < 1 << 32:
-            raise ValueError(f"seed = {seed} came; it must be a whole number from 0 to {(1 << 32) - 1}.")
-        self.state = int(seed)
+        self.state = whole("seed", seed, least=0, most=(1 << 32) - 1)
 
     def random(self, n: int | None = None):
-        """One uniform number, or n of them (n,)."""
+        """One uniform number, or n of them as an array (n,)."""
         steps = np.arange(1, 2 if n is None else n + 1, dtype=np.uint64) * 0x6D2B79F5 + self.state
         self.state = int(steps[-1] if len(steps) else self.state) % (1 << 32)
         a = steps.astype(np.uint32)  # keeps the low 32 bits, as do the products below
@@ -138,7 +135,7 @@ def entropy(p) -> np.ndarray | float:
 
 
 def perplexity(p) -> np.ndarray | float:
-    """exp(entropy): as uncertain as a fair choice among this many tokens."""
+    """exp(entropy): as uncertain as a fair choice among that many tokens."""
     return np.exp(entropy(p))
 
 
@@ -146,7 +143,7 @@ def perplexity(p) -> np.ndarray | float:
 
 
 def greedy(logits, ids) -> int:
-    """The token with the largest of the logits (V,), the first among equals, whatever the `ids` before it are."""
+    """The token with the largest of the logits (V,), or the first one if several tie. The `ids` so far don't matter."""
     return int(_checked_logits(logits).argmax())
 
 
@@ -160,21 +157,21 @@ def chooser(
     window: int | None = None,
     rng: np.random.Generator | None = None,
 ) -> Callable[[np.ndarray, Sequence[int]], int]:
-    """A function (logits (V,), ids so far) → next id that draws from `next_distribution`.
+    """A function (logits (V,), ids so far) → next id, which draws from `next_distribution`.
 
-    penalty: the `repetition_penalty` for tokens among the last `window` ids, or among all of them.
-    rng: the random generator; only temperature 0 needs none.
+    penalty: the `repetition_penalty` for tokens among the last `window` ids, or among all of them. rng: the random
+    generator, which temperature 0 doesn't need.
     """
-    _checked_temperature(temperature)
-    _checked_penalty(penalty)
+    real("temperature", temperature)
+    real("penalty", penalty, above=True)
     for name, value in (("top_k", top_k), ("window", window)):
         if value is not None:
-            _checked_count(name, value)
+            whole(name, value)
     for name, value in (("top_p", top_p), ("min_p", min_p)):
         if value is not None:
-            _checked_share(name, value)
+            real(name, value, most=1)
     if rng is None and temperature != 0:
-        raise ValueError("Drawing needs randomness: give a generator, rng=np.random.default_rng(1), or temperature=0.")
+        raise ValueError("Drawing needs random numbers. Pass rng=np.random.default_rng(1), or temperature=0.")
 
     def choose(logits, ids) -> int:
         recent = ids if window is None else ids[-window:]
@@ -194,15 +191,16 @@ def beam_search(
     end: int | None = None,
     length_penalty: float = 0.0,
 ) -> list[tuple[list[int], float]]:
-    """Up to `width` continuations of a prompt with their scores, best first; each is prompt and continuation.
+    """Up to `width` texts (the prompt with its continuation) and their scores, best first.
 
-    next_log_probs: n lists of ids → the log-probabilities of what comes next, (n, V). A continuation that reaches the
-    token `end` is finished and keeps its score, the sum of its log-probabilities divided by its length (without the
-    prompt) to the power `length_penalty`. With `width` 1 this is greedy.
-    Sources: Sutskever, Vinyals and Le 2014; for the division Wu et al. 2016, section 7, without their constant.
+    next_log_probs: n lists of ids → log-probabilities of the next token (n, V). A text that reaches the token `end` is
+    finished. Its score is the sum of its log-probabilities, divided by its length without the prompt to the power
+    `length_penalty`. With `width` 1 this is greedy.
+    Sources: Sutskever, Vinyals, and Le 2014; for the division, Wu et al. 2016, section 7, without their constant.
     """
-    _checked_count("width", width)
-    _checked_count("steps", steps)
+    whole("width", width)
+    whole("steps", steps)
+    real("length_penalty", length_penalty)
     start = [int(i) for i in prompt]
     beams = [(0.0, 0.0, start, False)]  # (score, sum of log-probabilities, ids, finished)
     for length in range(1, steps + 1):
@@ -212,8 +210,8 @@ def beam_search(
         log_p = np.asarray(next_log_probs([ids for _, _, ids, _ in live]), dtype=np.float64)
         if log_p.ndim != 2 or len(log_p) != len(live) or np.isnan(log_p).any() or log_p.max() > 1e-6:
             raise ValueError(
-                f"next_log_probs gave shape {log_p.shape} for {len(live)} lists of ids; it must give one row of "
-                "log-probabilities, numbers of at most 0, for each list."
+                f"next_log_probs must return one row of log-probabilities (at most 0) for each list; got shape "
+                f"{log_p.shape} for {len(live)} lists."
             )
         beams = [beam for beam in beams if beam[3]]
         for (_, total, ids, _), row in zip(live, log_p):
@@ -226,7 +224,7 @@ def beam_search(
 
 
 def _ranking(values: np.ndarray) -> np.ndarray:
-    """Token ids from the largest value to the smallest, equal ones in their own order."""
+    """Token ids from the largest value to the smallest; ties keep their order."""
     return np.argsort(-values, kind="stable")
 
 
@@ -239,11 +237,11 @@ def _keep(p: np.ndarray, ids: np.ndarray) -> np.ndarray:
 def _checked_logits(logits) -> np.ndarray:
     z = np.asarray(logits, dtype=np.float64)
     if z.ndim == 0 or z.size == 0:
-        raise ValueError(f"Logits of shape {z.shape} came; there must be one number for each token.")
+        raise ValueError(f"Logits must hold one number for each token; got shape {z.shape}.")
     if np.isnan(z).any() or (z == np.inf).any():
-        raise ValueError("Some logits are NaN or +inf; they must be numbers or −inf. Look at the model that made them.")
+        raise ValueError("Logits must be numbers or −inf; got NaN or +inf. Look at the model that made them.")
     if (z.max(axis=-1) == -np.inf).any():
-        raise ValueError("All logits are −inf, so no token is possible; leave at least one finite.")
+        raise ValueError("At least one logit must be finite; got only −inf, so no token is possible.")
     return z
 
 
@@ -251,27 +249,7 @@ def _checked_probabilities(p) -> np.ndarray:
     p = np.asarray(p, dtype=np.float64)
     if p.ndim != 1 or p.size == 0 or not (p >= 0).all() or not abs(p.sum() - 1) < 1e-3:
         raise ValueError(
-            f"Probabilities of shape {p.shape} with the sum {p.sum():.4g} came; they must be one row of numbers that "
-            "are not negative and sum to 1. From logits, `softmax` makes them."
+            f"Probabilities must be one row of numbers of at least 0 that sum to 1; got shape {p.shape} with the sum "
+            f"{p.sum():.4g}. To make them from logits, use `softmax`."
         )
     return p
-
-
-def _checked_temperature(temperature: float) -> None:
-    if not 0 <= temperature < math.inf:
-        raise ValueError(f"temperature = {temperature} came; it must be a number of at least 0, and 1 changes nothing.")
-
-
-def _checked_count(name: str, value: int) -> None:
-    if not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"{name} = {value} came; it must be a whole number of at least 1.")
-
-
-def _checked_share(name: str, value: float) -> None:
-    if not 0 <= value <= 1:
-        raise ValueError(f"{name} = {value} came; it must be a number from 0 to 1.")
-
-
-def _checked_penalty(penalty: float) -> None:
-    if not 0 < penalty < math.inf:
-        raise ValueError(f"penalty = {penalty} came; it must be above 0: 1 changes nothing, 1.2 avoids repetition.")

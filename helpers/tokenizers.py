@@ -1,7 +1,7 @@
-"""Tokenizers: text to integers and back, by characters, by words, and by byte-pair encoding trained here.
+"""Tokenizers: text to integers and back, by characters, by words, and by byte-pair encoding.
 
-All have `encode(text)` → list of ids, `decode(ids)` → text, `vocab_size`, `vocab` (each token in a form to look at,
-with ␣ for a space and ↵ for a line break), and `to_dict()`, which JSON can hold and `tokenizer_from_dict` reads.
+All have `encode(text)` → list of ids, `decode(ids)` → text, `vocab_size`, `vocab` (each token as you'd print it, with ␣
+for a space and ↵ for a line break), and `to_dict()`, which JSON can hold and `tokenizer_from_dict` reads.
 Chapter 4 builds this file. Left out: lower-casing, Unicode normalization, WordPiece, Unigram.
 """
 
@@ -13,16 +13,18 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
+from helpers.checks import whole
+
 
 class CharTokenizer:
-    """One token for each distinct character of a text, in the order of their code points."""
+    """One token for each distinct character of a text, sorted by code point."""
 
     kind = "characters"
 
     def __init__(self, text: str):
         self.characters = "".join(sorted(set(text)))
         if not self.characters:
-            raise ValueError("CharTokenizer got an empty text; its vocabulary is the text's characters: give it some.")
+            raise ValueError("The vocabulary is made of the text's characters; got an empty text.")
         self.ids = {character: i for i, character in enumerate(self.characters)}
         self.vocab = [visible(character) for character in self.characters]
 
@@ -35,13 +37,13 @@ class CharTokenizer:
         return list(text)
 
     def encode(self, text: str) -> list[int]:
-        """One id for each character. Raises ValueError at a character that is not in the vocabulary."""
+        """One id for each character. Raises ValueError for a character that isn't in the vocabulary."""
         try:
             return [self.ids[character] for character in text]
         except KeyError as error:
             raise ValueError(
-                f"The character {error.args[0]!r} is not among the {self.vocab_size} that this tokenizer knows: "
-                f"{''.join(self.vocab)} Leave it out, or make a tokenizer from a text that has it."
+                f"Unknown character {error.args[0]!r}. This tokenizer knows {self.vocab_size}: {''.join(self.vocab)} "
+                "Leave it out, or make a tokenizer from a text that contains it."
             ) from None
 
     def decode(self, ids: Iterable[int]) -> str:
@@ -58,9 +60,9 @@ class CharTokenizer:
 class WordTokenizer:
     """One token for each of the most frequent words and punctuation marks of some texts, and for the line break.
 
-    size: the size of the vocabulary with its specials, which come first; None keeps every word. `encode` gives words it
-    does not know the id of "<unk>". Decoding loses what lies between words, namely repeated spaces, tabs, and spaces at
-    a line break or around dashes, and then spaces words and marks as is usual in English.
+    size: how many tokens, including the specials, which are first; None keeps every word. Unknown words get the id of
+    "<unk>". Decoding puts spaces where English usually has them, so repeated spaces, tabs, and spaces at line breaks or
+    around dashes are lost.
     """
 
     kind = "words"
@@ -71,7 +73,7 @@ class WordTokenizer:
         self, text: str | Iterable[str], size: int | None = None, specials: Sequence[str] = ("<end>", "<unk>")
     ):
         if size is not None and size <= len(specials):
-            raise ValueError(f"size = {size} came; with {len(specials)} specials it is at least {len(specials) + 1}.")
+            raise ValueError(f"With {len(specials)} specials, size must be at least {len(specials) + 1}; got {size}.")
         self._set_up([], specials)
         counts = Counter(word for part in ([text] if isinstance(text, str) else text) for word in self.split(part))
         words = sorted(counts.keys() - set(specials), key=lambda word: (-counts[word], word))
@@ -81,10 +83,11 @@ class WordTokenizer:
         self.specials, self.words = _checked_specials(specials), [*specials, *words]
         self.ids = {word: i for i, word in enumerate(self.words)}
         self.vocab = [visible(word) for word in self.words]
-        self._pattern = re.compile("|".join([*map(re.escape, self.specials), self._PIECE]))
+        longest_first = sorted(self.specials, key=len, reverse=True)
+        self._pattern = re.compile("|".join([*map(re.escape, longest_first), self._PIECE]))
 
     def split(self, text: str) -> list[str]:
-        """The words, marks and line breaks that `encode` looks up, known or not."""
+        """The words, marks, and line breaks that `encode` looks up, known or not."""
         return self._pattern.findall(text)
 
     @property
@@ -95,23 +98,23 @@ class WordTokenizer:
     def end(self) -> int:
         """The id of "<end>"."""
         if "<end>" not in self.specials:
-            raise ValueError(f'The specials are {self.specials}; make the tokenizer with "<end>" among them.')
+            raise ValueError(f'This tokenizer has no "<end>"; got the specials {self.specials}. Make one that has it.')
         return self.ids["<end>"]
 
     def encode(self, text: str) -> list[int]:
-        """One id for each word, mark and line break. Raises ValueError at an unknown word if there is no "<unk>"."""
+        """One id for each word, mark, and line break. Raises ValueError for an unknown word if there's no "<unk>"."""
         unknown = self.ids["<unk>"] if "<unk>" in self.specials else None
         ids = [self.ids.get(word, unknown) for word in self.split(text)]
         if None in ids:
             word = self.split(text)[ids.index(None)]
             raise ValueError(
-                f"The word {word!r} is not among the {self.vocab_size} that this tokenizer knows; leave it out, or "
-                'make a tokenizer with a larger size or with "<unk>" among its specials.'
+                f"Unknown word {word!r}. This tokenizer knows {self.vocab_size}. Leave it out, or make a tokenizer "
+                'with a larger size or with "<unk>" among its specials.'
             )
         return ids
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The words with spaces between them, but none before a comma, around a dash, at a line break, and the like."""
+        """The words with spaces between them, except before a comma, around a dash, at a line break, and so on."""
         text, glue, quoted = "", True, False
         for word in (self.words[i] for i in _checked(ids, self.vocab_size)):
             joins_left = joins_right = word == "\n" or word[:2] == "--" or word == "—"
@@ -134,11 +137,11 @@ class WordTokenizer:
 
 
 class BytePairTokenizer:
-    """Byte-level byte-pair encoding: 256 bytes, and tokens made by merging the most frequent neighbors. Any text fits.
+    """Byte-level byte-pair encoding: 256 bytes, plus tokens made by merging frequent neighbors. It fits any text.
 
-    `merges` is the list of ((a, b), new id) in the order in which they were learned; merges never cross words. The ids
-    of specials come last; where a special's name occurs in a text, `encode` gives its id.
-    Sources: Sennrich, Haddow and Birch 2016; Radford et al. 2019 (on bytes).
+    `merges` lists ((a, b), new id) in the order they were learned. Merges never cross words. Specials get the last ids.
+    Where the name of one appears in a text, `encode` uses its id; if several fit, the longest.
+    Sources: Sennrich, Haddow, and Birch 2016; Radford et al. 2019 (on bytes).
     """
 
     kind = "byte-pairs"
@@ -149,57 +152,67 @@ class BytePairTokenizer:
         self.bytes = [bytes([i]) for i in range(256)]
         for (a, b), new in self.merges:
             if not (0 <= a < new and 0 <= b < new):
-                raise ValueError(f"Merge {new} joins {a} and {b}; it can only join tokens that come before it.")
+                raise ValueError(f"A merge can only join earlier tokens; got {a} and {b} for token {new}.")
             self.bytes.append(self.bytes[a] + self.bytes[b])
         self.specials = {name: len(self.bytes) + i for i, name in enumerate(_checked_specials(specials))}
         self.bytes += [name.encode("utf-8") for name in self.specials]
         self.vocab = [visible(token.decode("utf-8", "backslashreplace")) for token in self.bytes]
         self._ranks = dict(self.merges)
-        self._special = re.compile("(" + "|".join(map(re.escape, self.specials)) + ")") if self.specials else None
+        longest_first = sorted(self.specials, key=len, reverse=True)
+        self._special = re.compile("(" + "|".join(map(re.escape, longest_first)) + ")") if self.specials else None
         self._cache: dict[str, list[int]] = {}
 
     @classmethod
     def train(cls, text: str, vocab_size: int, *, specials: Sequence[str] = ()) -> BytePairTokenizer:
-        """Learn merges until the vocabulary has `vocab_size` tokens, or no pair occurs twice any more.
+        """Learn merges until the vocabulary has `vocab_size` tokens, or no pair occurs twice.
 
-        Equally frequent pairs are taken in the order of their ids, so that the same text gives the same tokenizer.
+        Pairs that are equally frequent go in the order of their ids, so the same text gives the same tokenizer.
         """
-        if vocab_size < 256 + len(specials):
-            raise ValueError(
-                f"A vocabulary of {vocab_size} came; the 256 bytes and {len(specials)} specials need at least "
-                f"{256 + len(specials)} tokens."
-            )
-        counts = Counter(cls._PIECE.findall(text))
-        words, frequency = [list(_utf8(word)) for word in counts], list(counts.values())
+        whole("vocab_size", vocab_size, least=256 + len(specials))
+        ids, weight, left, right = [], [], [], []  # the distinct words as one chain of tokens with gaps between words
+        for word, count in Counter(cls._PIECE.findall(text)).items():
+            first, word = len(ids), _utf8(word)
+            ids += word
+            weight += [count] * len(word)
+            left += [-1, *range(first, first + len(word) - 1)]
+            right += [*range(first + 1, first + len(word)), -1]
         pairs: Counter = Counter()
-        where = defaultdict(set)  # pair → the words that (may) have it
-        for i, word in enumerate(words):
-            for pair in zip(word, word[1:]):
-                pairs[pair] += frequency[i]
-                where[pair].add(i)
+        where = defaultdict(set)  # pair → the positions of its first token
+
+        def count_pair(i: int, j: int, sign: int) -> tuple[int, int]:
+            pair = ids[i], ids[j]
+            pairs[pair] += sign * weight[i]
+            where[pair].add(i) if sign > 0 else where[pair].discard(i)
+            return pair
+
+        for i, j in enumerate(right):
+            if j >= 0:
+                count_pair(i, j, +1)
         heap = [(-count, pair) for pair, count in pairs.items()]
         heapq.heapify(heap)
         learned: list[tuple[int, int]] = []
         while heap and len(learned) < vocab_size - 256 - len(specials):
             count, best = heapq.heappop(heap)
-            if -count != pairs[best]:  # an entry from before other merges took some of this pair away
+            if -count != pairs[best]:  # this entry is older than the merges that took some of the pair away
                 heapq.heappush(heap, (-pairs[best], best))
                 continue
             if -count < 2:
                 break
-            new = 256 + len(learned)
+            new, grown = 256 + len(learned), set()
             learned.append(best)
-            grown = set()
-            for i in where.pop(best):
-                before, after = words[i], _merge(words[i], best, new)
-                for pair in zip(before, before[1:]):
-                    pairs[pair] -= frequency[i]
-                for pair in zip(after, after[1:]):
-                    pairs[pair] += frequency[i]
-                    where[pair].add(i)
-                    if new in pair:
-                        grown.add(pair)
-                words[i] = after
+            for i in sorted(where[best]):
+                if (j := right[i]) < 0 or (ids[i], ids[j]) != best:  # in "aaa", the second "aa" is gone by now
+                    continue
+                before, after = left[i], right[j]
+                for a, b in ((before, i), (i, j), (j, after)):
+                    if a >= 0 and b >= 0:
+                        count_pair(a, b, -1)
+                ids[i], ids[j], right[i] = new, -1, after
+                if before >= 0:
+                    grown.add(count_pair(before, i, +1))
+                if after >= 0:
+                    left[after] = i
+                    grown.add(count_pair(i, after, +1))
             for pair in grown:
                 heapq.heappush(heap, (-pairs[pair], pair))
         return cls(learned, specials)
@@ -209,7 +222,7 @@ class BytePairTokenizer:
         return len(self.bytes)
 
     def encode(self, text: str) -> list[int]:
-        """Merge the bytes of each word, the merge that was learned first before all others."""
+        """Merge the bytes of each word. Of the merges that apply, the one learned first goes first."""
         ids = []
         for i, part in enumerate(self._special.split(text) if self._special else [text]):
             if i % 2:
@@ -225,19 +238,19 @@ class BytePairTokenizer:
         return ids
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text. Bytes that are not valid UTF-8, which a model may well produce, show as �."""
+        """The text. Bytes that aren't valid UTF-8, which a model may well produce, show as �."""
         return b"".join(self.bytes[i] for i in _checked(ids, self.vocab_size)).decode("utf-8", "replace")
 
     def merge_steps(self, text: str) -> list[list[int]]:
-        """The ids of a text as bytes, after its first merge, after its second, …; the last are those of `encode`.
+        """The ids of a text as bytes, then after its first merge, its second, and so on; the last are `encode`'s.
 
-        Merges that do not occur in the text are no steps, and specials are taken as plain text.
+        Merges that don't apply to the text are skipped, and specials count as plain text.
         """
         words = [list(_utf8(word)) for word in self._PIECE.findall(text)]
         return [list(chain.from_iterable(words)) for words in self._stages(words)]
 
     def _stages(self, words: list[list[int]]) -> Iterator[list[list[int]]]:
-        """From bytes to tokens; each stage joins one pair, wherever it occurs in these words."""
+        """From bytes to tokens. Each stage joins one pair, wherever it appears in these words."""
         while True:
             yield words
             found = {pair for word in words for pair in zip(word, word[1:]) if pair in self._ranks}
@@ -255,25 +268,25 @@ class BytePairTokenizer:
 
 
 def tokenizer_from_dict(saved: dict) -> CharTokenizer | WordTokenizer | BytePairTokenizer:
-    """The tokenizer whose `to_dict` gave this. Raises ValueError if it is none."""
+    """The tokenizer that was turned into this by `to_dict`. Raises ValueError if it isn't one."""
     kinds = {cls.kind: cls for cls in (CharTokenizer, WordTokenizer, BytePairTokenizer)}
     kind = saved.get("kind") if isinstance(saved, dict) else None
     if kind not in kinds:
-        raise ValueError(f"A tokenizer of kind {kind!r} came; the kinds are {', '.join(kinds)}. Save with to_dict().")
+        raise ValueError(f"The kind of tokenizer must be one of {', '.join(kinds)}; got {kind!r}. Save with to_dict().")
     try:
         return kinds[kind].from_dict(saved)
     except (KeyError, TypeError) as error:
-        raise ValueError(f"This saved tokenizer is damaged ({error!r}); save it again with to_dict().") from error
+        raise ValueError(f"This saved tokenizer is damaged ({error!r}). Save it again with to_dict().") from error
 
 
 def visible(token: str) -> str:
-    """A token in a form to look at: ␣ for a space, ↵ for a line break, escapes such as \\t for what has no shape."""
+    """A token as you'd print it: ␣ for a space, ↵ for a line break, and escapes such as \\t for what can't be seen."""
     shown = token.replace(" ", "␣").replace("\n", "↵")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in shown)
 
 
 def _merge(ids: list[int], pair: tuple[int, int], new: int) -> list[int]:
-    """Replace `pair` by `new` from left to right."""
+    """Replace `pair` with `new`, from left to right."""
     out, i = [], 0
     while i < len(ids):
         found = ids[i] == pair[0] and i + 1 < len(ids) and ids[i + 1] == pair[1]
@@ -287,14 +300,14 @@ def _utf8(text: str) -> bytes:
         return text.encode("utf-8")
     except UnicodeEncodeError as error:
         raise ValueError(
-            f"The text has the character {error.object[error.start]!r}, half of a pair that UTF-8 cannot write; "
-            "remove it, or read the text again with the right encoding."
+            f"The text must be valid Unicode; got {error.object[error.start]!r}, half of a surrogate pair. Remove it, "
+            "or read the text again with the right encoding."
         ) from None
 
 
 def _checked_specials(specials: Sequence[str]) -> tuple[str, ...]:
     if isinstance(specials, str) or "" in specials or len(set(specials)) < len(specials):
-        raise ValueError(f'The specials {specials!r} came; they are different texts, none empty, such as ("<end>",).')
+        raise ValueError(f'Specials must be distinct, nonempty texts, such as ("<end>",); got {specials!r}.')
     return tuple(specials)
 
 
@@ -302,5 +315,5 @@ def _checked(ids: Iterable[int], size: int) -> list[int]:
     ids = [int(i) for i in ids]
     for i in ids:
         if not 0 <= i < size:
-            raise ValueError(f"The token id {i} came; this tokenizer's ids run from 0 to {size - 1}.")
+            raise ValueError(f"Token ids must be from 0 to {size - 1}; got {i}.")
     return ids
