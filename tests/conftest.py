@@ -1,4 +1,4 @@
-"""What tests share: a browser, and the built site, once for all; its build is also where every notebook is executed."""
+"""What tests share: one browser, and the site, which is built before the first test if a test needs it."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def copy_shipped(target: Path) -> None:
-    """Copy to `target` what a clone would hold: files that git tracks, and new ones that it does not ignore."""
+    """Copy to `target` what a clone would hold: files that git tracks, and new ones that it doesn't ignore."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT, capture_output=True, text=True, check=True,
@@ -23,35 +23,29 @@ def copy_shipped(target: Path) -> None:
             shutil.copy2(ROOT / name, target / name)
 
 
-def building(tree: Path, output=subprocess.PIPE) -> subprocess.Popen:
-    """Begin to build the site in `tree` with the command of `make book`, importing `helpers` from there."""
-    code = "from jupyter_book.cli.main import main; main()"  # `python -m jupyter_book` is not there
-    return subprocess.Popen(
+def copy_results(source: Path, target: Path) -> None:
+    """Copy the results of the chapters that were run for the site in `source`, so that `target` needn't run them."""
+    for cache in source.glob("_build/.jupyter_cache-*"):
+        shutil.copytree(cache, target / "_build" / cache.name, dirs_exist_ok=True)
+
+
+def build(tree: Path) -> subprocess.CompletedProcess:
+    """Build the site in `tree` with the command of `make book`, importing `helpers` and `book` from there."""
+    code = "from jupyter_book.cli.main import main; main()"  # `python -m jupyter_book` doesn't exist
+    return subprocess.run(
         [sys.executable, "-c", code, "build", ".", "-W", "--keep-going"],
         cwd=tree,
         env={**os.environ, "PYTHONPATH": str(tree), "NO_COLOR": "1"},
         stdin=subprocess.DEVNULL,
-        stdout=output,
+        stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     )
 
 
-def build(tree: Path) -> subprocess.CompletedProcess:
-    """Build the site in `tree`: the exit code, and all that was said."""
-    with building(tree) as process:
-        said, _ = process.communicate()
-        return subprocess.CompletedProcess(process.args, process.returncode, said)
-
-
-def pytest_collection_modifyitems(items):
-    """Tests of the whole site come last: it takes minutes to build, and is built while the others run."""
-    items.sort(key=lambda item: "site" in item.fixturenames)
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def browser():
-    """A Chromium to which every other host is out of reach."""
+    """A Chromium that can't reach any other host. Each test opens contexts of its own in it."""
     from playwright.sync_api import sync_playwright  # here, so that the engine's tests run without a browser
 
     from tests.site import site_checks
@@ -64,28 +58,29 @@ def browser():
 
 
 @pytest.fixture(scope="session", autouse=True)
-def site_in_the_making(request, tmp_path_factory):
-    """A build of the site, begun before the first test if one of them needs it: its folder, process, and output."""
-    there = os.environ.get("NEXT_WORD_SITE") and not os.environ.get("CI")
-    if there or not any("site" in item.fixturenames for item in request.session.items):
-        yield None
-        return
-    tree = tmp_path_factory.mktemp("site")
+def built_first(request, tmp_path_factory) -> Path | str | None:
+    """The folder of the built HTML, or what the build said when it failed; None if no test needs the site.
+
+    The results of the chapters are shared with `make book`: only what changed runs again, except in CI.
+    """
+    if not any("site" in item.fixturenames for item in request.session.items):
+        return None
+    tree, again = tmp_path_factory.mktemp("site"), "CI" not in os.environ
     copy_shipped(tree)
-    with open(tmp_path_factory.mktemp("said") / "build.log", "w+", encoding="utf-8") as said:
-        with building(tree, said) as process:
-            yield tree, process, said
-            process.terminate()  # does nothing to one that has ended
+    if again:
+        copy_results(ROOT, tree)
+    done = build(tree)
+    if done.returncode:
+        reports = "\n".join(path.read_text() for path in sorted(tree.glob("_build/html/reports/**/*.log")))
+        return f"The site did not build:\n{done.stdout[-6000:]}\n{reports[-6000:]}"
+    if again:
+        copy_results(tree, ROOT)
+    return tree / "_build" / "html"
 
 
 @pytest.fixture(scope="session")
-def site(site_in_the_making) -> Path:
-    """The folder of the built HTML. NEXT_WORD_SITE names one that is there already, to save a developer's time."""
-    if site_in_the_making is None:
-        return Path(os.environ["NEXT_WORD_SITE"]).resolve()
-    tree, process, said = site_in_the_making
-    if process.wait():
-        said.seek(0)
-        reports = "\n".join(path.read_text() for path in sorted(tree.glob("_build/html/reports/**/*.log")))
-        pytest.fail(f"The site did not build:\n{said.read()[-6000:]}\n{reports[-6000:]}", pytrace=False)
-    return tree / "_build" / "html"
+def site(built_first) -> Path:
+    """The folder of the built HTML."""
+    if isinstance(built_first, str):
+        pytest.fail(built_first, pytrace=False)
+    return built_first

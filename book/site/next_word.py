@@ -7,14 +7,14 @@
 - Search: asks for no other page where it cannot, which is when the book is opened from disk.
 - Times: below a chapter's title stands how long it takes to read, counted, and to run, measured.
 - Way: a page ends with what comes before and after it, and why, from book/pages/outline.toml.
-- Widgets: a figure carries its state; the site ships the code and the style once, for the pages that have figures, and
-  writes those pages again when either changes. MyST-NB's second copy of the state is dropped.
+- Look: when a style, a script, a figure's code, or this folder changes, all pages are written again; no notebook runs.
+- Widgets: a figure carries its state; the site ships the code and the style once, for the pages that have figures.
+  MyST-NB's second copy of the state is dropped.
 - Paper: code is printed in its light colors, also from a dark page.
 - Weight: the theme's icons come from its font (0.2 MB), not from the script that draws the same ones (1.5 MB).
 """
 
 import hashlib
-import importlib.util
 import os
 import re
 import shutil
@@ -26,6 +26,7 @@ import nbformat
 from docutils import nodes
 from myst_nb.sphinx_ import NbMetadataCollector
 
+from book.jupyter import mathjax_folder
 from book.widgets import modules
 
 MATHJAX_FILES = ("tex-chtml.js", "input/tex/extensions", "output/chtml/fonts/woff-v2")
@@ -35,17 +36,6 @@ SECONDS_A_CODE_CELL = 15  # for its few lines, and for what they print or draw
 NOT_READ = re.compile(  # folds, code, formulas, addresses, tags
     r"<details>.*?</details>|```.*?```|\$\$.*?\$\$|\]\([^)]*\)|<[^>]*>|\$[^$\n]*\$", re.S
 )
-
-
-def mathjax_folder() -> Path:
-    """The folder of MathJax 3 in the installed `sphinx-mathjax-offline`."""
-    spec = importlib.util.find_spec("sphinx-mathjax-offline")
-    if spec is None:
-        raise ModuleNotFoundError(
-            "The site renders mathematics with the package sphinx-mathjax-offline, which is not installed. "
-            "Try: pip install -r requirements.txt"
-        )
-    return Path(spec.origin).parent / "static" / "mathjax"
 
 
 def code_files(root: Path) -> list[Path]:
@@ -70,6 +60,22 @@ def place_cache(app, config):
     config.nb_execution_cache_path = str(cache)
 
 
+def look_hash(root: Path) -> str:
+    """A hash of the files that change what pages look like, and not what notebooks compute."""
+    digest = hashlib.sha256()
+    for folder in ("book/static", "book/site", "book/widgets"):
+        for path in sorted((root / folder).rglob("*.*")):
+            if path.suffix in (".css", ".js", ".py", ".svg"):
+                digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    outline = root / "book" / "pages" / "outline.toml"
+    return hashlib.sha256(digest.digest() + outline.read_bytes()).hexdigest()
+
+
+def note_look(app, config):
+    """Sphinx copies style sheets only when it writes a page, and writes all of them when a setting of HTML changes."""
+    config.next_word_look = look_hash(Path(app.srcdir))
+
+
 def register_anchors(app, doctree):
     slugs = app.env.metadata[app.env.docname].setdefault("myst_slugs", {})
     for node in doctree.findall(nodes.raw):
@@ -86,16 +92,8 @@ def ship_widgets(app):
     os.environ[modules.BUILDING] = "1"
     folder = Path(app.outdir) / "_static"
     folder.mkdir(parents=True, exist_ok=True)
-    before = {path: path.read_text(encoding="utf-8") for path in folder.glob(f"{modules.SITE}.*")}
-    now = {folder / name: text for name, text in modules.site_files().items()}
-    for path, text in now.items():
-        path.write_text(text, encoding="utf-8")
-    app.widgets_changed = bool(before) and before != now
-
-
-def write_pages_again(app, env):
-    """Pages name the files with a hash of what is in them, so a browser that has the old ones asks for the new."""
-    return list(env.found_docs) if app.widgets_changed else []
+    for name, text in modules.site_files().items():
+        (folder / name).write_text(text, encoding="utf-8")
 
 
 def load_widgets(app, pagename, templatename, context, doctree):
@@ -186,14 +184,15 @@ def finish(app, exception):
 
 
 def setup(app):
+    app.add_config_value("next_word_look", "", "html")
     app.connect("config-inited", place_cache)
+    app.connect("config-inited", note_look)
     app.connect("doctree-read", register_anchors)
     app.connect("doctree-read", drop_widget_state)
     app.connect("html-page-context", search_without_fetch)
     app.connect("html-page-context", say_times)
     app.connect("html-page-context", say_why)
     app.connect("builder-inited", ship_widgets)
-    app.connect("env-updated", write_pages_again)
     app.connect("html-page-context", load_widgets)
     app.connect("build-finished", finish)
     app.connect("build-finished", print_light_code, priority=900)  # after the theme has written the file

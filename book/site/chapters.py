@@ -1,0 +1,105 @@
+"""Runs the chapters that have to run before Sphinx reads them, several at a time, and says how far it is.
+
+MyST-NB would run them one after another, in silence. What runs here goes into the same cache, where MyST-NB finds it. A
+chapter that fails isn't cached: MyST-NB runs it again, and reports the error in its own way.
+"""
+
+import os
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+import nbformat
+from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
+from nbclient import NotebookClient
+from nbclient.exceptions import CellControlSignal, DeadKernelError
+from sphinx.util import logging
+
+logger = logging.getLogger(__name__)
+AT_ONCE = min(2, os.cpu_count() or 1)  # training takes all cores by itself; a second chapter fills the gaps
+SECONDS_A_CHAPTER = 45  # on average, with two cores, measured on a build of all 11
+
+
+class Run:
+    """One run of the notebook at `path`, in a thread; `stop` ends it from another."""
+
+    def __init__(self, path: Path, timeout: int):
+        self.path, self.seconds, self.stopped = path, 0.0, threading.Event()
+        self.notebook = nbformat.read(path, as_version=4)
+        place = {"metadata": {"path": str(path.parent)}}
+        self.client = NotebookClient(self.notebook, timeout=timeout, resources=place, record_timing=False)
+
+    def __call__(self) -> None:
+        if not self.stopped.is_set():
+            start = time.perf_counter()
+            self.client.execute()
+            self.seconds = time.perf_counter() - start
+
+    def stop(self) -> None:
+        self.stopped.set()
+        provisioner = getattr(self.client.km, "provisioner", None)
+        if process := getattr(provisioner, "process", None):
+            process.kill()
+
+
+def waiting(env, docnames: list[str], cache) -> list[Path]:
+    """The notebooks among `docnames` whose results aren't in the cache, the last one first: later ones train longer."""
+    paths = [Path(env.doc2path(name)) for name in sorted(docnames, reverse=True)]
+    return [path for path in paths if path.suffix == ".ipynb" and not known(cache, path)]
+
+
+def known(cache, path: Path) -> bool:
+    try:
+        cache.match_cache_notebook(nbformat.read(path, as_version=4))
+    except KeyError:
+        return False
+    return True
+
+
+def keep(cache, run: Run) -> None:
+    """Put the results of `run` into the cache, as MyST-NB would."""
+    record = cache.add_nb_to_project(str(run.path))
+    bundle = CacheBundleIn(run.notebook, record.uri, data={"execution_seconds": run.seconds})
+    cache.cache_notebook_bundle(bundle, check_validity=False, overwrite=True)
+
+
+def plan(chapters: int) -> str:
+    """What is about to happen, and how long it takes."""
+    minutes = round(chapters * SECONDS_A_CHAPTER / 60)
+    many = f"Running {chapters} chapters, {AT_ONCE} at a time" if chapters > 1 else "Running 1 chapter"
+    time = f"about {minutes} minutes" if minutes > 1 else "about a minute"
+    return f"{many}. This takes {time} on a computer with two cores. The results are kept for the next build."
+
+
+def run_ahead(app, env, docnames: list[str]) -> None:
+    if app.config.nb_execution_mode != "cache":
+        return
+    cache = get_cache(app.config.nb_execution_cache_path)
+    runs = [Run(path, app.config.nb_execution_timeout) for path in waiting(env, docnames, cache)]
+    if not runs:
+        return
+    logger.info(plan(len(runs)))
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        futures: dict[Future[None], Run] = {pool.submit(run): run for run in runs}
+        try:
+            for done, future in enumerate(as_completed(futures), 1):
+                run = futures[future]
+                try:
+                    future.result()
+                except (CellControlSignal, DeadKernelError):
+                    how = "stopped with an error, which the build reports below"
+                else:
+                    keep(cache, run)
+                    how = f"took {run.seconds:.0f} s"
+                logger.info(f"Chapter {done} of {len(runs)} is done: {run.path.stem} {how}")
+        except BaseException:  # Ctrl-C: a chapter would go on for minutes
+            for run in runs:
+                run.stop()
+            raise
+
+
+def setup(app):
+    app.connect("env-before-read-docs", run_ahead)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
