@@ -43,7 +43,9 @@ def load_gpt(path_or_name: str | os.PathLike):
         config = GPTConfig(**checkpoint.config)
         tokenizer = None if checkpoint.tokenizer is None else tokenizer_from_dict(checkpoint.tokenizer)
     except (TypeError, ValueError) as error:
-        raise CheckpointError(f"The checkpoint {path} is damaged: {error} Copy it or train it again.") from error
+        raise CheckpointError(
+            f"The checkpoint {path} is damaged ({str(error).rstrip('.')}). Copy it or train it again."
+        ) from error
     if tokenizer and tokenizer.vocab_size != config.vocab_size:
         raise CheckpointError(
             f"A model's tokenizer must know as many tokens as the model; got {tokenizer.vocab_size} and "

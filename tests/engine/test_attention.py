@@ -121,7 +121,7 @@ def test_a_cache_gives_the_same_rows():
 def test_a_full_cache_says_so():
     cache = KVCache(4)
     cache.extend(real(1, 1, 3, 2), real(1, 1, 3, 2))
-    with pytest.raises(ValueError, match="holds 4 tokens; 3 are in it and 2 more came"):
+    with pytest.raises(ValueError, match="room for 4 tokens; got 5"):
         cache.extend(real(1, 1, 2, 2), real(1, 1, 2, 2))
     assert cache.length == 3
 
@@ -142,9 +142,16 @@ def layer():
 def test_gradients_of_the_layer(layer, memory_length, mask):
     x = Tensor(real(B, T, C), dtype=np.float64)
     memory = memory_length and Tensor(real(B, S, C), dtype=np.float64)
-    mask = mask and (PADDING if memory else causal_mask(T))
-    leaves = [*layer.parameters(), x, *filter(None, [memory])]
+    mask = mask and (causal_mask(T) if memory is None else PADDING)
+    leaves = [*layer.parameters(), x, *([] if memory is None else [memory])]
     assert worst_error(lambda: layer(x, mask, memory=memory), leaves) <= TOLERANCE
+
+
+def test_a_mask_of_true_and_false_gets_a_sentence(layer):
+    """It would be added as 1 and 0, and hide nothing."""
+    x = Tensor(real(B, T, C), dtype=np.float64)
+    with pytest.raises(ValueError, match="0 where a query may look and −inf where not; got True and False"):
+        layer(x, causal_mask(T) == 0)
 
 
 def test_x_as_its_own_memory_is_self_attention(layer):
@@ -157,5 +164,5 @@ def test_x_as_its_own_memory_is_self_attention(layer):
 
 
 def test_heads_must_share_the_channels():
-    with pytest.raises(ValueError, match="10 channels cannot be shared by 4 heads; choose a multiple of heads"):
+    with pytest.raises(ValueError, match="Can't divide 10 channels among 4 heads"):
         MultiHeadAttention(10, 4, rng=rng)

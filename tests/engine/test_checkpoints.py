@@ -1,5 +1,6 @@
 """Checkpoints: what is saved comes back to the bit, and whatever else a file may be is refused with a sentence."""
 
+import errno
 import json
 import os
 import pickle
@@ -16,6 +17,7 @@ from helpers.layers import Linear
 from helpers.models import load_gpt, shipped
 from helpers.tensor import Tensor
 from helpers.tokenizers import CharTokenizer
+from helpers.training import AdamW
 
 TOKENIZER = CharTokenizer("to be or not")
 
@@ -50,14 +52,13 @@ def test_a_model_comes_back_to_the_bit(path):
     np.testing.assert_array_equal(again(tokens).data, model(tokens).data)
 
 
-def test_restoring_keeps_the_flat_buffer(path):
+def test_restoring_is_in_place(path):
     model, other = small(1), small(2)
-    data, grad = other.flatten()
+    optimizer = AdamW(other)
     assert not same(model, other)
     save(path, model)
-    assert restore(other, read(path)) is other
-    assert same(model, other)
-    data += 1  # the parameters are still views of the buffer that an optimizer updates
+    assert restore(other, read(path)) is other and same(model, other)
+    optimizer.data += 1  # the parameters are still views of what the optimizer updates
     assert all(np.array_equal(p.data, q.data + 1) for p, q in zip(other.parameters(), model.parameters()))
 
 
@@ -119,15 +120,47 @@ def test_an_interrupted_save_leaves_the_old_file(path, monkeypatch):
 
 def test_what_cannot_be_saved_leaves_the_old_file(path):
     save(path, small(1))
-    with pytest.raises(CheckpointError, match="A Tensor cannot be saved beside"):
+    with pytest.raises(CheckpointError, match="Only numbers, text, and lists can be saved with a model; got a Tensor"):
         save(path, small(2), loss=Tensor(np.array(1.0)))
     assert same(load_gpt(path)[0], small(1)) and os.listdir(path.parent) == [path.name]
 
 
-@pytest.mark.parametrize(("where", "match"), [("", "is a folder"), ("no/such/file", "folder that does not exist")])
+@pytest.mark.parametrize(
+    ("where", "match"),
+    [
+        ("", "got the folder"),
+        ("no/such/file", "No such file or directory. Pick"),
+        ("file/model", "Not a directory. Pick"),
+    ],
+)
 def test_places_that_cannot_hold_a_file(tmp_path, where, match):
+    (tmp_path / "file").write_text("in the way")
     with pytest.raises(CheckpointError, match=match):
         save(tmp_path / where, small())
+
+
+@pytest.mark.parametrize(("number", "said"), [(errno.ENOSPC, "No space left"), (errno.EROFS, "Read-only file system")])
+def test_a_full_or_read_only_disk_gets_a_sentence(path, monkeypatch, number, said):
+    save(path, small(1))
+
+    def full(*args):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(checkpoints.Path, "write_bytes", full)
+    with pytest.raises(CheckpointError, match=f"Can't save to .*: {said}.* Pick another folder"):
+        save(path, small(2))
+    monkeypatch.undo()
+    assert same(load_gpt(path)[0], small(1)) and os.listdir(path.parent) == [path.name]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has neither such links nor such rights")
+def test_saving_keeps_a_link_and_the_rights_of_a_file(tmp_path):
+    real, link = tmp_path / "real.safetensors", tmp_path / "link.safetensors"
+    save(real, small(1))
+    real.chmod(0o640)
+    link.symlink_to(real)
+    save(link, small(2))
+    assert link.is_symlink() and same(load_gpt(real)[0], small(2)) and real.stat().st_mode & 0o777 == 0o640
 
 
 # Other files
@@ -158,16 +191,16 @@ def write_foreign(path, **metadata):
 @pytest.mark.parametrize(
     ("write", "match"),
     [
-        (write_pickle, "is no safetensors checkpoint, .*Pickles, .* are never opened"),
-        (write_zip, "is no safetensors checkpoint"),
-        (write_part, "only a part of one"),
-        (lambda path: path.write_bytes(b""), "is no safetensors checkpoint"),
-        (lambda path: path.write_text("hello, world: this is some text"), "is no safetensors checkpoint"),
-        (lambda path: path.mkdir(), "is a folder"),
-        (lambda path: None, "does not exist; give the path of a file that `save` wrote"),
-        (write_foreign, "has the format None; this version of the book reads 'the-next-word/1'"),
-        (lambda path: write_foreign(path, format="the-next-word/2"), "'the-next-word/2'; this version"),
-        (lambda path: write_foreign(path, **header({"config": "{"})), "is no safetensors checkpoint"),
+        (write_pickle, "isn't a whole safetensors checkpoint .*Pickles, .* are never opened"),
+        (write_zip, "isn't a whole safetensors checkpoint"),
+        (write_part, "isn't a whole safetensors checkpoint"),
+        (lambda path: path.write_bytes(b""), "isn't a whole safetensors checkpoint"),
+        (lambda path: path.write_text("hello, world: this is some text"), "isn't a whole safetensors checkpoint"),
+        (lambda path: path.mkdir(), "Can't read .*: Is a directory"),
+        (lambda path: None, "No such file or directory. Pass a file that `save` wrote"),
+        (write_foreign, "reads the format 'the-next-word/1'; got None"),
+        (lambda path: write_foreign(path, format="the-next-word/2"), "got 'the-next-word/2'"),
+        (lambda path: write_foreign(path, **header({"config": "{"})), "isn't a whole safetensors checkpoint"),
         (lambda path: write_foreign(path, format=checkpoints.FORMAT), "'config'"),
     ],
 )
@@ -176,6 +209,24 @@ def test_other_files_are_refused(path, write, match):
     with pytest.raises(CheckpointError, match=match) as caught:
         read(path)
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.bool_, np.uint8])
+def test_numbers_of_another_kind_are_refused(path, dtype):
+    save_file({"weight": np.ones(3, dtype)}, path, header({}))
+    with pytest.raises(CheckpointError, match=f"must be floating-point numbers; got {np.dtype(dtype)} for weight"):
+        read(path)
+
+
+def test_a_file_that_may_not_be_read_says_so(path, monkeypatch):
+    save(path, small())
+
+    def denied(*args):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr("builtins.open", denied)
+    with pytest.raises(CheckpointError, match="Can't read .*: Permission denied"):
+        read(path)
 
 
 def test_a_pickle_is_not_run(path, tmp_path):
@@ -195,9 +246,9 @@ def test_a_pickle_is_not_run(path, tmp_path):
 @pytest.mark.parametrize(
     ("config", "match"),
     [
-        ({"channels": 16}, r"tokens.weight has shape \(7, 8\) in the checkpoint and \(7, 16\) in the model"),
-        ({"layers": 3}, r"your GPT, this checkpoint of a GPT lacks blocks.2.* \(\d+ missing, 0 too many\)"),
-        ({"layers": 1}, r"has in addition blocks.1.* \(0 missing, \d+ too many\)"),
+        ({"channels": 16}, r"tokens.weight has shape \(7, 16\) in the model; got \(7, 8\) in the checkpoint"),
+        ({"layers": 3}, r"doesn't fit your GPT: it lacks blocks.2.* \(\d+ missing, 0 extra\)"),
+        ({"layers": 1}, r"it has extra blocks.1.* \(0 missing, \d+ extra\)"),
     ],
 )
 def test_a_model_of_another_shape_stays_as_it_was(path, config, match):
@@ -211,16 +262,18 @@ def test_a_model_of_another_shape_stays_as_it_was(path, config, match):
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
-        ({"kind": "Translator"}, "holds a Translator; load_gpt reads a GPT"),
+        ({"kind": "Translator"}, "load_gpt reads a GPT; got a Translator"),
         ({"config": json.dumps({"vocab_size": 8, "depth": 2})}, "damaged .*depth"),
         ({"config": json.dumps({"vocab_size": -8})}, "damaged .*vocab_size"),
         ({"config": "[8]"}, "damaged"),
         ({"config": json.dumps({"vocab_size": 8}), "tokenizer": '{"kind": "runes"}'}, "damaged .*'runes'"),
         (
             {"config": json.dumps({"vocab_size": 8}), "tokenizer": json.dumps(CharTokenizer("ab").to_dict())},
-            "a model with 8 tokens and a tokenizer with 2",
+            "got 2 and 8",
         ),
-        ({"config": json.dumps({"vocab_size": 8})}, "lacks"),
+        ({"config": json.dumps({"vocab_size": 8}), "tokenizer": "[]"}, "damaged"),
+        ({"config": json.dumps({"vocab_size": 8})}, "parameters; got 3 in"),
+        ({"config": json.dumps({"vocab_size": 8, "layers": 10**7})}, "has 499,840,004,736 parameters; got 3 in"),
     ],
 )
 def test_a_gpt_that_does_not_fit_is_refused(path, changes, match):
@@ -234,11 +287,11 @@ def test_a_gpt_that_does_not_fit_is_refused(path, changes, match):
 
 def test_a_model_by_name(tmp_path, monkeypatch):
     monkeypatch.setattr(models, "SHIPPED", tmp_path)
-    with pytest.raises(CheckpointError, match="No model is called 'hamlet'; the names are none: `make models`"):
+    with pytest.raises(CheckpointError, match="no model called 'hamlet'. The names are missing; run `make models`"):
         load_gpt("hamlet")
     save(tmp_path / "hamlet.safetensors", small(), TOKENIZER)
     assert shipped() == ["hamlet"] and same(load_gpt("hamlet")[0], small())
-    with pytest.raises(CheckpointError, match="No model is called 'lear'; the names are hamlet"):
+    with pytest.raises(CheckpointError, match="no model called 'lear'. The names are hamlet"):
         load_gpt("lear")
 
 

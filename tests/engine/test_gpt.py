@@ -247,15 +247,15 @@ def test_choose_sees_logits_and_ids():
 @pytest.mark.parametrize(
     ("mistake", "sentence"),
     [
-        (lambda: GPTConfig(vocab_size=0), "vocab_size = 0; it must be a whole number of at least 1"),
-        (lambda: GPTConfig(vocab_size=9, layers=-1), "layers = -1; it must be a whole number"),
-        (lambda: GPTConfig(vocab_size=9, context=2.5), "context = 2.5; it must be a whole number"),
-        (lambda: GPTConfig(vocab_size=9, channels=10, heads=4), "10 channels cannot be shared by 4 heads"),
-        (lambda: make(TINY)(np.zeros((1, 5), dtype=int)), "5 tokens came; this model reads at most 4. Keep the last"),
-        (lambda: make(TINY).generate([], 3, greedy), "prompt is empty; a model needs at least one token"),
-        (lambda: make(TINY).generate([1, 5], 3, greedy), "from 0 to 4; the prompt has 1 to 5"),
-        (lambda: make(TINY).generate([-1, 2], 3, greedy), "from 0 to 4; the prompt has -1 to 2"),
-        (lambda: make(TINY).loss(np.zeros((1, 4), dtype=int), np.full((1, 4), 5)), "with 5 logits a target is"),
+        (lambda: GPTConfig(vocab_size=0), "vocab_size must be a whole number of at least 1; got 0"),
+        (lambda: GPTConfig(vocab_size=9, layers=-1), "layers must be a whole number of at least 1; got -1"),
+        (lambda: GPTConfig(vocab_size=9, context=2.5), "context must be a whole number of at least 1; got 2.5"),
+        (lambda: GPTConfig(vocab_size=9, channels=10, heads=4), "Can't divide 10 channels among 4 heads"),
+        (lambda: make(TINY)(np.zeros((1, 5), dtype=int)), "reads at most 4 tokens; got 5. Keep the last 4"),
+        (lambda: make(TINY).generate([], 3, greedy), "The prompt is empty. The model needs at least one token"),
+        (lambda: make(TINY).generate([1, 5], 3, greedy), "from 0 to 4; got 1 to 5"),
+        (lambda: make(TINY).generate([-1, 2], 3, greedy), "from 0 to 4; got -1 to 2"),
+        (lambda: make(TINY).loss(np.zeros((1, 4), dtype=int), np.full((1, 4), 5)), "With 5 logits, targets must be"),
     ],
 )
 def test_mistakes_get_a_sentence(mistake, sentence):

@@ -1,4 +1,4 @@
-"""Modules: which parameters they find, the flat buffer they become, and what layers start with."""
+"""Modules: which parameters they find, what a copy shares, and what layers start with."""
 
 import numpy as np
 import pytest
@@ -33,29 +33,20 @@ def test_parameters_are_found_in_order(nest):
     assert nest.parameter_count() == 1 + 6 + 3 + 6 + 2 + 2
 
 
-def test_flatten_makes_views(nest):
-    before = [p.data.copy() for p in nest.parameters()]
-    data, grad = nest.flatten()
-    assert data.shape == grad.shape == (nest.parameter_count(),) and data.dtype == grad.dtype == np.float32
-    for p, old in zip(nest.parameters(), before, strict=True):
-        np.testing.assert_array_equal(p.data, old)
-        assert p.data.base is data and p.grad.base is grad
-    data[0] = 7
-    assert nest.scale.data[0] == 7
-    nest(Tensor(np.ones((4, 2)))).sum().backward()  # the walk back adds into the flat gradient
-    assert grad.any() and all(p.grad.base is grad for p in nest.parameters())
-
-
-def test_views_follow_the_parameters(nest):
-    flat = np.arange(float(nest.parameter_count()))
-    views = nest.views(flat)
-    assert [v.shape for v in views] == [p.shape for p in nest.parameters()]
-    np.testing.assert_array_equal(np.concatenate([v.reshape(-1) for v in views]), flat)
-    assert all(np.shares_memory(v, flat) for v in views)
+def test_zero_grad_and_copy(nest):
+    nest(Tensor(np.ones((4, 2)))).sum().backward()
+    other = nest.copy()
+    assert [name for name, _ in other.named_parameters()] == [name for name, _ in nest.named_parameters()]
+    for p, q in zip(nest.parameters(), other.parameters(), strict=True):
+        np.testing.assert_array_equal(p.data, q.data)
+        assert q.grad is None and not np.shares_memory(p.data, q.data)
+    nest.zero_grad()
+    assert not any(p.grad.any() for p in nest.parameters())
+    other.zero_grad()  # nothing to do
 
 
 def test_astype_turns_all_and_forgets_gradients(nest):
-    nest.flatten()
+    nest(Tensor(np.ones((4, 2)))).sum().backward()
     assert nest.astype(np.float64) is nest
     assert all(p.dtype == np.float64 and p.grad is None for p in nest.parameters())
 
@@ -98,3 +89,9 @@ def test_how_layers_start():
     assert abs(MLP(100, rng=rng, out_scale=0.1).down.weight.data.std() - 0.1 / 20) < 1e-3
     one, other = (Linear(4, 4, rng=np.random.default_rng(3)).weight.data for _ in "ab")
     np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("make", [lambda rng: Linear(0, 2, rng=rng), lambda rng: Embedding(2, 1.5, rng=rng)])
+def test_sizes_are_checked(make):
+    with pytest.raises(ValueError, match="must be a whole number of at least 1; got"):
+        make(np.random.default_rng(0))

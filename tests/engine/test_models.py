@@ -1,9 +1,10 @@
-"""The poems model that comes with the book: it answers a wish, and refuses what it cannot read with a sentence."""
+"""The poems model that ships with the book: it does what a prompt asks, and refuses what it can't read."""
 
 import numpy as np
 import pytest
 
 from helpers import models, poems, sampling
+from helpers.gpt import GPT, GPTConfig
 
 
 @pytest.fixture(scope="module")
@@ -14,8 +15,8 @@ def poet():
 def test_its_tokens_are_the_words_of_the_grammar_and_none_stands_for_unknown_ones(poet):
     model, tokenizer = poet
     assert tokenizer.specials == ("<end>",) and tokenizer.vocab_size == model.config.vocab_size
-    for wish, text in poems.examples(200, rng=np.random.default_rng(5), held_out=True):
-        assert tokenizer.decode(tokenizer.encode(text)) == text and tokenizer.encode(wish)
+    for request, text in poems.examples(200, rng=np.random.default_rng(5), held_out=True):
+        assert tokenizer.decode(tokenizer.encode(text)) == text and tokenizer.encode(request)
 
 
 def test_it_writes_what_is_asked_for(poet):
@@ -25,13 +26,20 @@ def test_it_writes_what_is_asked_for(poet):
 
 
 @pytest.mark.parametrize(
-    "wish, said",
+    "prompt, said",
     [
-        (" \n", "The prompt is empty; ask for something"),
-        ("Write a poem about a spaceship.", "The word 'spaceship' is not among the"),
-        (70 * "please " + "write", "tokens with its line break; this model reads at most 64"),
+        (" \n", "The prompt is empty. Type something"),
+        ("Write a poem about a spaceship.", "Unknown word 'spaceship'"),
+        (70 * "please " + "write", "must fit into 64 tokens; got 72"),
     ],
 )
-def test_bad_wishes_get_a_sentence(poet, wish, said):
+def test_bad_prompts_get_a_sentence(poet, prompt, said):
     with pytest.raises(ValueError, match=said):
-        models.write(*poet, wish, sampling.greedy)
+        models.write(*poet, prompt, sampling.greedy)
+
+
+@pytest.mark.parametrize("shape", [(7, 8, 1, 2, 4), (69, 128, 4, 4, 128)])
+def test_the_parameters_of_a_gpt_are_counted_before_it_is_built(shape):
+    config = GPTConfig(*shape)
+    built = GPT(config, rng=np.random.default_rng(0)).parameter_count()
+    assert models.gpt_parameter_count(config) == built

@@ -106,7 +106,7 @@ def test_the_same_figure_twice_is_the_same_text():
 
 
 def test_a_picture_without_alt_text_is_refused():
-    with pytest.raises(ValueError, match="say in a sentence"):
+    with pytest.raises(ValueError, match="must be a sentence"):
         plots.figure_html(plots.bars(["x"], [1.0]), alt="")
 
 

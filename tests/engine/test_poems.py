@@ -252,17 +252,20 @@ def test_the_empty_text_has_no_lines():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: poem("zebra", "sad", "haiku", rng=rng()), "topic 'zebra' came; .* knows 64, such as cat, dog"),
-        (lambda: poem("cat", "moody", "haiku", rng=rng()), "mood 'moody' came; .* choose from helpers.poems.MOODS"),
-        (lambda: poem("cat", "sad", "sonnet", rng=rng()), "form 'sonnet' came; .* try '"),
-        (lambda: poem("cat", None, "haiku", rng=rng()), "mood None came"),
-        (lambda: poems.prompt("cats", rng=rng()), "topic 'cats' came; .* try 'cat'"),
-        (lambda: poems.held_out("cat", "sad", None), "form None came"),
-        (lambda: poems.count("", "sad", "haiku"), "topic '' came"),
-        (lambda: judge("Write a poem about a zebra.", "The cat."), "topic 'zebra' came"),
-        (lambda: judge("Write a poem about", "The cat."), "topic '' came"),
-        (lambda: judge("", "The cat."), "no topic: try 'Write a poem about a cat.'"),
-        (lambda: judge(("cat", "sad", "sonnet"), "The cat."), "form 'sonnet' came"),
+        (
+            lambda: poem("zebra", "sad", "haiku", rng=rng()),
+            "Unknown topic 'zebra'. .* knows 64 topics, such as cat, dog",
+        ),
+        (lambda: poem("cat", "moody", "haiku", rng=rng()), "Unknown mood 'moody'.* pick one from helpers.poems.MOODS"),
+        (lambda: poem("cat", "sad", "sonnet", rng=rng()), "Unknown form 'sonnet'.* Try '"),
+        (lambda: poem("cat", None, "haiku", rng=rng()), "Unknown mood None"),
+        (lambda: poems.prompt("cats", rng=rng()), "Unknown topic 'cats'.* Try 'cat'"),
+        (lambda: poems.held_out("cat", "sad", None), "Unknown form None"),
+        (lambda: poems.count("", "sad", "haiku"), "Unknown topic ''"),
+        (lambda: judge("Write a poem about a zebra.", "The cat."), "Unknown topic 'zebra'"),
+        (lambda: judge("Write a poem about", "The cat."), "Unknown topic ''"),
+        (lambda: judge("", "The cat."), "must name a topic; got ''. Try 'Write a poem about a cat.'"),
+        (lambda: judge(("cat", "sad", "sonnet"), "The cat."), "Unknown form 'sonnet'"),
     ],
 )
 def test_refusals_are_sentences(call, message):

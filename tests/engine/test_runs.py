@@ -123,9 +123,7 @@ def test_a_rate_that_is_set_holds_from_the_next_step():
     peaks = [0.01] * 7 + [0.5] * 5
     assert rates == [warmup_cosine(i, 12, peak=peak, warmup=5) for i, peak in enumerate(peaks)]
     steady = run(steps=12)
-    assert (
-        handle.history.losses[:8] == steady.losses[:8]
-    )  # step 7 still starts from the same parameters
+    assert handle.history.losses[:8] == steady.losses[:8]  # step 7 still starts from the same parameters
     assert handle.history.losses[8:] != steady.losses[8:]
     for rate in (-0.1, math.nan, math.inf):
         with pytest.raises(ValueError, match="lr must be a number of at least 0"):

@@ -28,7 +28,7 @@ def make(config: Seq2SeqConfig = TINY) -> Seq2Seq:
 
 def test_gradients_of_every_parameter():
     model = make().astype(np.float64)
-    assert worst_error(lambda: model.loss(SOURCE, TARGET), model.parameters()) <= TOLERANCE
+    assert worst_error(lambda: model.loss(SOURCE, TARGET)[0], model.parameters()) <= TOLERANCE
 
 
 def test_padding_is_never_attended_to():
@@ -45,7 +45,8 @@ def test_more_padding_changes_nothing():
     model = make()
     longer = np.concatenate([SOURCE, np.full((2, 1), PAD)], axis=1)
     np.testing.assert_allclose(model(SOURCE, TARGET[:, :-1]).data, model(longer, TARGET[:, :-1]).data, atol=1e-5)
-    assert model.loss(SOURCE[1:, :2], TARGET[1:, :3]).item() == pytest.approx(model.loss(SOURCE[1:], TARGET[1:]).item())
+    short, long = model.loss(SOURCE[1:, :2], TARGET[1:, :3]), model.loss(SOURCE[1:], TARGET[1:])
+    assert short[0].item() == pytest.approx(long[0].item()) and short[1] == long[1] == 2
 
 
 def test_a_later_target_token_never_changes_an_earlier_logit():
@@ -61,13 +62,11 @@ def test_the_whole_source_is_seen():
     assert not np.allclose(model(SOURCE, TARGET[:, :1]).data[0], model(changed, TARGET[:, :1]).data[0])
 
 
-def test_loss_weight_makes_shards_add_up_to_the_batch():
+def test_the_loss_says_how_many_tokens_it_averages():
     model = make()
-    whole, halves = model.loss(SOURCE, TARGET).item(), [(SOURCE[i : i + 1], TARGET[i : i + 1]) for i in (0, 1)]
-    weights = [model.loss_weight(*half) for half in halves]
-    assert weights == [4, 2] and model.loss_weight(SOURCE, TARGET) == 6
-    mean = sum(w * model.loss(*half).item() for w, half in zip(weights, halves)) / sum(weights)
-    assert mean == pytest.approx(whole, rel=1e-6)
+    (total, n), *halves = [model.loss(SOURCE[rows], TARGET[rows]) for rows in (slice(None), [0], [1])]
+    assert n == 6 and [count for _, count in halves] == [4, 2]
+    assert total.item() == pytest.approx(sum(loss.item() * count for loss, count in halves) / 6, rel=1e-6)
 
 
 def greedy_without_cache(model, source, steps) -> list[int]:
@@ -93,7 +92,7 @@ def test_a_beam_of_one_is_greedy_and_a_wider_one_is_at_least_as_probable():
     ids, score = beams[1][0]
     assert [i for i in ids if i not in (PAD, START, END)] == greedy_without_cache(model, source, 4)
     assert beams[50][0][1] >= score
-    with pytest.raises(ValueError, match="width = 0"):
+    with pytest.raises(ValueError, match="width must be"):
         beam_search(model.next_log_probs(source), [START], width=0, steps=4)
 
 
@@ -117,14 +116,14 @@ def test_it_learns_to_reverse():
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
-        (lambda m: m.encode([[PAD, PAD]]), "nothing but padding"),
+        (lambda m: m.encode([[PAD, PAD]]), "is all padding"),
         (lambda m: m.encode(np.full((1, 6), 3)), "from 1 to 5"),
         (lambda m: m.encode(np.empty((1, 0), dtype=int)), "from 1 to 5"),
         (lambda m: m.translate([[3], []]), "at least one token"),
         (lambda m: m.translate([]), "at least one token"),
         (lambda m: m(SOURCE, np.full((2, 6), 3)), "at most 5"),
-        (lambda m: Seq2SeqConfig(6, 7, channels=6, heads=4), "multiple"),
-        (lambda m: Seq2SeqConfig(6, 0), "target_vocab = 0"),
+        (lambda m: Seq2SeqConfig(6, 7, channels=6, heads=4), "Can't divide 6 channels among 4 heads"),
+        (lambda m: Seq2SeqConfig(6, 0), "target_vocab must be a whole number of at least 1; got 0"),
     ],
 )
 def test_wrong_input_gets_a_sentence(call, sentence):
