@@ -1,8 +1,8 @@
-"""`make models`: train the models that come with the book and save them in helpers/shipped.
+"""`make models`: train the models that ship with the book and save them in helpers/shipped.
 
-shakespeare: a GPT that reads characters, trained on the plays that are not held out; its loss on the held-out plays and
-a sample are printed. poems: a GPT that reads words and writes a poem for a prompt; how well it keeps to prompts that it
-never saw is printed. These numbers also go into the files.
+shakespeare: a GPT that reads characters, trained on all plays but the held-out ones. Prints its held-out loss and a
+sample. poems: a GPT that reads words and writes a poem for a prompt. Prints how well it does what prompts ask that it
+never saw. These numbers also go into the files.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from helpers import checkpoints, data, models, sampling
 from helpers import poems as grammar
 from helpers.functional import cross_entropy
 from helpers.gpt import GPT, GPTConfig
+from helpers.layers import Module
 from helpers.tokenizers import CharTokenizer, WordTokenizer
 from helpers.training import mean_loss, text_batches, train
 
 
 def shakespeare(steps: int = 4000) -> None:
-    """Train with 128 characters of context: the loop is the one of chapter 6, the model four times as large."""
+    """Chapter 6's training loop with a model four times as large, and 128 characters of context."""
     rng = np.random.default_rng(0)
     text, held_out = data.shakespeare_split()
     tokenizer = CharTokenizer(text + held_out)
@@ -42,24 +43,32 @@ def shakespeare(steps: int = 4000) -> None:
         **saved_on_the_way("shakespeare", model, tokenizer, steps),
     )
     loss = mean_loss(model, held_out, model.config.context)
-    print(f"\n{history}\nheld-out loss over all of {', '.join(data.HELD_OUT)}: {loss:.3f} nats a character")
+    print(f"\n{history}\nheld-out loss over all of {', '.join(data.HELD_OUT)}: {loss:.3f} nats per character")
     save("shakespeare", model, tokenizer, held_out_loss=round(loss, 4))
     model, tokenizer = models.load_gpt("shakespeare")
     choose = sampling.chooser(temperature=0.8, rng=np.random.default_rng(1))
     print(tokenizer.decode(model.generate(tokenizer.encode("Romeo:\n"), 500, choose)))
 
 
+class Masked(Module):
+    """A GPT whose loss leaves out the targets that are -1, as in chapter 8."""
+
+    def __init__(self, gpt: GPT):
+        self.gpt = gpt
+
+    def loss(self, inputs, targets):
+        return cross_entropy(self.gpt(inputs), targets, ignore=-1), (targets >= 0).sum()
+
+
 def poems(steps: int = 5000) -> None:
-    """Train on 40,000 poems behind their prompts: the loop is the one of chapter 8, with more steps."""
+    """Chapter 8's training loop with more steps: 40,000 poems, each after its prompt."""
     rng = np.random.default_rng(0)
     pairs = grammar.examples(40_000, rng=rng)
-    tokenizer = WordTokenizer((wish + "\n" + text for wish, text in pairs), specials=["<end>"])
+    tokenizer = WordTokenizer((request + "\n" + text for request, text in pairs), specials=["<end>"])
     model = GPT(GPTConfig(tokenizer.vocab_size, context=64, layers=2, heads=4, channels=128), rng=rng)
-    model.loss = lambda inputs, targets: cross_entropy(model(inputs), targets, ignore=-1)
-    model.loss_weight = lambda inputs, targets: (targets >= 0).sum()
     print(f"poems: {model.parameter_count():,} parameters, {len(pairs):,} poems, {steps:,} steps", flush=True)
     history = train(
-        model,
+        Masked(model),
         grammar.batches(*grammar.rows(pairs, tokenizer), 32, rng=rng),
         steps=steps,
         lr=4e-3,
@@ -72,19 +81,19 @@ def poems(steps: int = 5000) -> None:
 
 
 def kept_by_poems() -> dict[str, float]:
-    """The shares of held-out prompts for which the saved model keeps topic, mood and form, and ends by itself."""
+    """Shares of held-out prompts for which the saved model gets the topic, mood, and form right, and ends by itself."""
     model, tokenizer = models.load_gpt("poems")
     choose = sampling.chooser(temperature=0.5, rng=np.random.default_rng(1))
     found = []
-    for wish, _ in grammar.examples(320, rng=np.random.default_rng(1), held_out=True):
-        text, ended = models.write(model, tokenizer, wish, choose)
-        verdict = grammar.judge(wish, text)
+    for request, _ in grammar.examples(320, rng=np.random.default_rng(1), held_out=True):
+        text, ended = models.write(model, tokenizer, request, choose)
+        verdict = grammar.judge(request, text)
         found.append((verdict.topic, verdict.mood, verdict.form, ended))
     return dict(zip(("topic", "mood", "form", "ended"), np.mean(found, axis=0).round(4).tolist()))
 
 
 def saved_on_the_way(name: str, model, tokenizer, steps: int) -> dict:
-    """Options for `train`: a long run that is cut short still leaves a file."""
+    """Options for `train`, so a long run that's cut short still leaves a file."""
     return {"snapshot": lambda: save(name, model, tokenizer), "snapshot_at": tuple(range(500, steps, 500))}
 
 
@@ -101,6 +110,6 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     for name in arguments.names:
         if name not in makers:
-            parser.error(f"no model is called {name!r}; the names are {', '.join(makers)}")
+            parser.error(f"there's no model called {name!r}; the names are {', '.join(makers)}")
     for name in arguments.names or makers:
         makers[name](**({"steps": arguments.steps} if arguments.steps else {}))
