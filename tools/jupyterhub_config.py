@@ -10,19 +10,24 @@ c = get_config()  # noqa: F821  JupyterHub defines it
 BOOK = Path(__file__).resolve().parent.parent
 
 c.JupyterHub.bind_url = "http://:8000"
-c.Authenticator.allow_all = True  # whoever has an account here; name some instead: c.Authenticator.allowed_users
+c.Authenticator.allow_all = True  # everyone with an account here; to name some instead: c.Authenticator.allowed_users
 
 # Each student gets a copy of what is not there yet: cp -n never overwrites what a student has changed.
-copy = f'mkdir -p -m 700 ~/the-next-word && cp -Rn "{BOOK}/notebooks" "{BOOK}/book" ~/the-next-word/'
+# The pages and pictures are what the notebooks link to; the code comes from the installed package.
+copy = (
+    "mkdir -p -m 700 ~/the-next-word && mkdir -p ~/the-next-word/book && "
+    f'cp -Rn "{BOOK}/notebooks" ~/the-next-word/ && '
+    f'cp -Rn "{BOOK}/book/pages" "{BOOK}/book/static" ~/the-next-word/book/'
+)
 c.Spawner.cmd = ["sh", "-c", f'{copy}; exec "$0" "$@"', "jupyterhub-singleuser"]
 c.Spawner.notebook_dir = "~/the-next-word"
 c.Spawner.default_url = "/lab/tree/notebooks/01_next_word.ipynb"
 
 c.Spawner.environment = {
     "OPENBLAS_NUM_THREADS": "1",  # students share the cores; the models of the book are small
-    "NEXT_WORD_CACHE": "/srv/the-next-word",  # texts are downloaded once for all
+    "NEXT_WORD_CACHE": "/srv/the-next-word",  # texts are downloaded once for everyone
 }
-c.Spawner.args = [  # memory comes back: a kernel that rests for 30 minutes ends, a server without work after 2 hours
+c.Spawner.args = [  # frees memory: an idle kernel ends after 30 minutes, an idle server after 2 hours
     "--MappingKernelManager.cull_idle_timeout=1800",
     "--ServerApp.shutdown_no_activity_timeout=7200",
 ]

@@ -88,12 +88,15 @@ def test_ctrl_c_stops_the_chapters(tree):
     nbformat.write(chapter("# Second", slow), tree / "second.ipynb")
     command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", ".", "-W"]
     with subprocess.Popen(command, cwd=tree, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        deadline = time.monotonic() + 60
-        while not ((tree / "pid").exists() and (tree / "pid").read_text()):
-            assert process.poll() is None and time.monotonic() < deadline
-            time.sleep(0.1)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=30)
+        try:
+            deadline = time.monotonic() + 60
+            while not ((tree / "pid").exists() and (tree / "pid").read_text()):
+                assert process.poll() is None and time.monotonic() < deadline
+                time.sleep(0.1)
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=30)
+        finally:
+            process.kill()  # and its kernels, which look after their parent
     with pytest.raises(ProcessLookupError):
         os.kill(int((tree / "pid").read_text()), 0)
 
