@@ -54,7 +54,7 @@ test: lint
 	$(PY) -m pytest -q tests $(ARGS)
 
 test-lowest: .venv/dev.done
-	@$(BIN)/uv venv --quiet --clear --python $(PY) .venv-lowest
+	@$(BIN)/uv venv --quiet --clear --seed --python $(PY) .venv-lowest
 	@echo "Installing the oldest allowed packages into .venv-lowest"
 	@$(BIN)/uv pip install --quiet --python .venv-lowest --resolution lowest-direct -r requirements-dev.txt
 	.venv-lowest/bin/python -m pytest -q tests/engine $(ARGS)
