@@ -1,26 +1,40 @@
+// @ts-check
 // The GPT of helpers/gpt.py in the page: its weights unpacked, and its forward pass with a cache of keys and values.
-// Numbers are float32 where they are kept and float64 where they are added up. Left out: training, batches of texts.
+// Numbers are float32 where they're kept and float64 where they're added up. Left out: training, batches of texts.
 
-const GROUP = 16; // weights that share a scale, as in book/widgets/playground.py
+const GROUP = 16; // weights that share a scale, as in playground.py
 const EPSILON = 1e-5; // of layer norm
 const ROWS = 16; // positions that go through the layers together
 
-// What Python packed: { config, precision, tensors: [[name, shape], …], check, data } → { config, weights: Map }.
-// Throws an Error with a sentence where it is not whole.
+/**
+ * @typedef {{ layers: number, heads: number, channels: number, context: number, vocab_size: number }} Config
+ * @typedef {{ values: Float32Array, shape: number[] }} Weight
+ * @typedef {{ W: Float32Array, b: Float32Array | null, m: number, n: number }} Linear
+ * @typedef {{ weight: Float32Array, bias: Float32Array }} Norm
+ */
+
+/**
+ * What Python packed. Throws an Error with a sentence if it isn't whole.
+ * @param {{ config?: Config, precision?: string, tensors?: [name: string, shape: number[]][],
+ *   check?: number, data?: string }} packed
+ */
 export function unpackedWeights({ config, precision, tensors, check, data } = {}) {
-  const again = "Run the cell that makes this figure again, or load the page again.";
-  if (typeof data !== "string" || !Array.isArray(tensors)) throw new Error(`The model's weights are missing. ${again}`);
+  const broken = (/** @type {string} */ what) =>
+    new Error(`The model's weights are ${what}. Run the cell that makes this figure again, or reload the page.`);
+  if (!config || typeof data !== "string" || !Array.isArray(tensors)) throw broken("missing");
   let bytes;
-  try { bytes = fromBase64(data); } catch { throw new Error(`The model's weights are damaged: they are no base64. ${again}`); }
-  if (checksum(bytes) !== check) throw new Error(`The model's weights are damaged or cut short: their checksum is wrong. ${again}`);
-  const view = new DataView(bytes.buffer), weights = new Map();
+  try { bytes = fromBase64(data); } catch { throw broken("damaged: they aren't base64"); }
+  if (checksum(bytes) !== check) throw broken("damaged or cut short: their checksum is wrong");
+  const view = new DataView(bytes.buffer);
+  /** @type {Map<string, Weight>} */
+  const weights = new Map();
   let at = 0;
   for (const [name, shape] of tensors) {
     const values = new Float32Array(shape.reduce((a, b) => a * b, 1)), n = values.length;
     if (precision === "int8" && shape.length > 1) {
-      const scales = at + n;
-      for (let i = 0; i < n; i++) values[i] = view.getInt8(at + i) * half(view.getUint16(scales + 2 * Math.floor(i / GROUP), true));
-      at = scales + 2 * Math.ceil(n / GROUP);
+      const scale = (/** @type {number} */ i) => half(view.getUint16(at + n + 2 * Math.floor(i / GROUP), true));
+      for (let i = 0; i < n; i++) values[i] = view.getInt8(at + i) * scale(i);
+      at += n + 2 * Math.ceil(n / GROUP);
     } else if (precision === "float16" && shape.length > 1) {
       for (let i = 0; i < n; i++, at += 2) values[i] = half(view.getUint16(at, true));
     } else {
@@ -31,56 +45,69 @@ export function unpackedWeights({ config, precision, tensors, check, data } = {}
   return { config, weights };
 }
 
+/** @param {string} text */
 function fromBase64(text) {
   const raw = atob(text), bytes = new Uint8Array(raw.length);
-  for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i); // a million: a callback for each would be slow
+  for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i); // a million of them: too many for callbacks
   return bytes;
 }
 
-// Adler-32, as Python's zlib.adler32 computes it.
+/** Adler-32, as Python's zlib.adler32 computes it. @param {ArrayLike<number>} bytes */
 export function checksum(bytes) {
   let a = 1, b = 0;
   for (let i = 0; i < bytes.length;) {
-    for (const end = Math.min(i + 3800, bytes.length); i < end; i++) b += a += bytes[i]; // so many stay exact
+    for (const end = Math.min(i + 3800, bytes.length); i < end; i++) b += a += bytes[i]; // this many stay exact
     a %= 65521;
     b %= 65521;
   }
   return b * 65536 + a;
 }
 
-// A float16 from its 16 bits.
+/** A float16 from its 16 bits. @param {number} bits */
 export function half(bits) {
   const sign = bits & 0x8000 ? -1 : 1, exponent = (bits >> 10) & 31, fraction = bits & 1023;
   if (exponent === 0) return sign * fraction * 2 ** -24;
   return exponent === 31 ? (fraction ? NaN : sign * Infinity) : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
-// The first of a text's tokens that the model still reads when there are `length` of them: `window_start` in helpers/gpt.py.
+/**
+ * The first token the model still reads of a text of `length` tokens: `window_start` in helpers/gpt.py.
+ * @param {number} length @param {number} context
+ */
 export const windowStart = (length, context) => {
   const step = Math.max(1, Math.floor(context / 2));
   return Math.ceil(Math.max(0, length - context) / step) * step;
 };
 
-// The layers, with weights as (outputs, inputs), so that a sum runs along memory.
+/**
+ * The model, with its weights as (outputs, inputs), so that a sum runs along memory.
+ * @param {{ config: Config, weights: Map<string, Weight> }} unpacked
+ */
 export function gpt({ config, weights }) {
-  const get = name => weights.get(name).values;
+  const weight = (/** @type {string} */ name) => /** @type {Weight} */ (weights.get(name));
+  const get = (/** @type {string} */ name) => weight(name).values;
+  /** @param {string} name @returns {Linear} */
   const linear = name => {
-    const { values, shape: [m, n] } = weights.get(`${name}.weight`), turned = new Float32Array(m * n);
+    const { values, shape: [m, n] } = weight(`${name}.weight`), turned = new Float32Array(m * n);
     for (let i = 0; i < m; i++) for (let o = 0; o < n; o++) turned[o * m + i] = values[i * n + o];
     return { W: turned, b: get(`${name}.bias`), m, n };
   };
-  const norm = name => ({ weight: get(`${name}.weight`), bias: get(`${name}.bias`) });
+  const norm = (/** @type {string} */ name) => ({ weight: get(`${name}.weight`), bias: get(`${name}.bias`) });
   const blocks = Array.from({ length: config.layers }, (_, i) => ({
-    norm1: norm(`blocks.${i}.norm1`), qkv: linear(`blocks.${i}.attention.qkv`), out: linear(`blocks.${i}.attention.out`),
-    norm2: norm(`blocks.${i}.norm2`), up: linear(`blocks.${i}.mlp.up`), down: linear(`blocks.${i}.mlp.down`),
+    norm1: norm(`blocks.${i}.norm1`), norm2: norm(`blocks.${i}.norm2`),
+    qkv: linear(`blocks.${i}.attention.qkv`), out: linear(`blocks.${i}.attention.out`),
+    up: linear(`blocks.${i}.mlp.up`), down: linear(`blocks.${i}.mlp.down`),
   }));
   const tokens = get("tokens.weight");
-  return { config, tokens, positions: get("positions.weight"), blocks, norm: norm("norm"),
-    head: { W: tokens, b: null, m: config.channels, n: config.vocab_size } };
+  const head = { W: tokens, b: null, m: config.channels, n: config.vocab_size };
+  return { config, tokens, positions: get("positions.weight"), blocks, norm: norm("norm"), head };
 }
 
-// out (rows, n) = x (rows, m) · Wᵀ + b. Four rows and two outputs at a time, or one row and four outputs: each number
-// that is read serves several sums, and a processor works on those side by side.
+/**
+ * out (rows, n) = x (rows, m) · Wᵀ + b. Four rows and two outputs at a time, or one row and four outputs: each number
+ * that is read serves several sums, and a processor works on those side by side.
+ * @param {Linear} linear @param {Float32Array} x @param {Float32Array} out @param {number} rows
+ */
 function apply({ W, b, m, n }, x, out, rows) {
   let r = 0;
   for (; r + 4 <= rows; r += 4) {
@@ -117,13 +144,17 @@ function apply({ W, b, m, n }, x, out, rows) {
   }
 }
 
+/** @param {Float32Array} a @param {number} i @param {Float32Array} b @param {number} j @param {number} n */
 function dot(a, i, b, j, n) {
   let sum = 0;
   for (let k = 0; k < n; k++) sum += a[i + k] * b[j + k];
   return sum;
 }
 
-// Each row to mean 0 and variance 1, times a weight plus a bias.
+/**
+ * Each row to mean 0 and variance 1, times a weight, plus a bias.
+ * @param {Norm} norm @param {Float32Array} x @param {Float32Array} out @param {number} rows @param {number} C
+ */
 function normalize({ weight, bias }, x, out, rows, C) {
   for (let from = 0; from < rows * C; from += C) {
     let mean = 0, variance = 0;
@@ -135,22 +166,27 @@ function normalize({ weight, bias }, x, out, rows, C) {
   }
 }
 
-// z/2 · (1 + tanh u), written with an exponential, which is several times as fast.
+/** z/2 · (1 + tanh u), written with an exponential, which is several times as fast. @param {number} z */
 export const gelu = z => z / (1 + Math.exp(-2 * Math.sqrt(2 / Math.PI) * (z + 0.044715 * z * z * z)));
 
-// One text that grows, and what the model computed for it so far. feed(ids) makes the cache hold these ids (at most
-// `context`): what begins as before is not computed again. With a `deadline` (performance.now()) it stops there, after some
-// rows at least, and returns false; call it again. logits(i): the scores (V,) after token i. attention(layer, head):
-// who looks at whom, (T, T) row after row.
+/**
+ * One text that grows, and what the model has computed for it so far. feed(ids) makes the cache hold these ids (at most
+ * `context`); whatever begins as before isn't computed again. With a `deadline` (performance.now()) it stops there, but
+ * never without progress, and returns false: call it again. logits(i): the scores (V,) after token i.
+ * attention(layer, head): who looks at whom, (T, T) row after row.
+ * @param {ReturnType<typeof gpt>} model
+ */
 export function session(model) {
   const { config: { context, layers, heads, channels: C, vocab_size: V }, blocks } = model, D = C / heads;
-  const rooms = (count, size) => Array.from({ length: count }, () => new Float32Array(size));
-  const keys = rooms(layers, context * C), values = rooms(layers, context * C), looks = rooms(layers, heads * context * context);
-  const scores = new Float32Array(context * V), held = [];
+  const each = (/** @type {number} */ size) => Array.from({ length: layers }, () => new Float32Array(size));
+  const keys = each(context * C), values = each(context * C), looks = each(heads * context * context);
+  /** @type {number[]} */
+  const held = [];
+  const scores = new Float32Array(context * V);
   const x = new Float32Array(ROWS * C), normal = new Float32Array(ROWS * C), qkv = new Float32Array(ROWS * 3 * C);
   const mixed = new Float32Array(ROWS * C), added = new Float32Array(ROWS * C), wide = new Float32Array(ROWS * 4 * C);
 
-  // Position t, whose queries stand in row r of qkv, looks at positions 0 … t.
+  /** Position t, with its queries in row r, looks at 0…t. @param {number} layer @param {number} r @param {number} t */
   function attend(layer, r, t) {
     const k = keys[layer], v = values[layer], look = looks[layer], scale = 1 / Math.sqrt(D);
     for (let head = 0; head < heads; head++) {
@@ -170,7 +206,7 @@ export function session(model) {
     }
   }
 
-  // The new tokens, at positions held.length …, through all layers.
+  /** The new tokens, at positions held.length …, through all blocks. @param {number[]} ids */
   function forward(ids) {
     const rows = ids.length, first = held.length;
     ids.forEach((id, r) => {
@@ -200,6 +236,7 @@ export function session(model) {
 
   return {
     held,
+    /** @param {number[]} ids */
     feed(ids, deadline = Infinity) {
       let same = 0;
       while (same < ids.length && held[same] === ids[same]) same++;
@@ -210,10 +247,12 @@ export function session(model) {
       }
       return held.length === ids.length;
     },
-    logits: i => scores.slice(i * V, (i + 1) * V),
+    logits: (/** @type {number} */ i) => scores.slice(i * V, (i + 1) * V),
+    /** @param {number} layer @param {number} head */
     attention(layer, head) {
-      const T = held.length, map = new Float64Array(T * T);
-      for (let t = 0; t < T; t++) for (let s = 0; s <= t; s++) map[t * T + s] = looks[layer][(head * context + t) * context + s];
+      const T = held.length, map = new Float64Array(T * T), look = looks[layer];
+      for (let t = 0; t < T; t++)
+        for (let s = 0; s <= t; s++) map[t * T + s] = look[(head * context + t) * context + s];
       return map;
     },
   };

@@ -1,7 +1,7 @@
-"""Playground: a GPT that runs where it is shown. A prompt, the next token, a tree of continuations, attention.
+"""Playground: a GPT that runs in the page. A prompt, the next token, a tree of continuations, attention.
 
-The model's weights travel with the figure, and `model.js` computes what `helpers/gpt.py` does. Chapters 7 and 8 use it.
-Left out: encoder-decoder models, layers other than `gpt.Block`.
+The figure carries the model's weights, and `model.js` computes what `helpers/gpt.py` does. Chapters 6, 7, and 8 use it.
+Left out: encoder-decoder models, blocks other than `gpt.Block`.
 """
 
 from __future__ import annotations
@@ -17,12 +17,13 @@ import traitlets
 from book.widgets.base import Whole
 from book.widgets.setting import SETTING, TwoSettings, both_settings, options
 from helpers import plots, sampling
+from helpers.checks import whole
 
 PRECISIONS = ("int8", "float16", "float32")
-GROUP = 16  # weights that share a scale
+GROUP = 16  # weights that share a scale, the same as in model.js
 PARAMETERS = 8_000_000
 LONGEST = 1_000_000  # characters of a prompt
-MOST = 2_000  # nodes of a tree
+MOST = 2_000  # tokens in a tree
 BARS, LINES = 12, 12  # of the still picture
 PARTS = ("norm1.weight", "norm1.bias", "norm2.weight", "norm2.bias", "attention.qkv.weight", "attention.qkv.bias",
          "attention.out.weight", "attention.out.bias", "mlp.up.weight", "mlp.up.bias", "mlp.down.weight",
@@ -32,19 +33,20 @@ PARTS = ("norm1.weight", "norm1.bias", "norm2.weight", "norm2.bias", "attention.
 def packed(model, precision: str) -> dict:
     """A GPT's weights for `model.js`, as base64, with their checksum.
 
-    precision: "float32", "float16", or "int8": whole numbers from −127 to 127, and a float16 scale for each 16.
-    Vectors, such as biases, stay float32. Raises ValueError where a number does not fit.
+    precision: "float32", "float16", or "int8": whole numbers from −127 to 127, and a float16 scale for every 16.
+    Vectors, such as biases, stay float32. Raises ValueError if a number doesn't fit.
     """
     parts, tensors = [], []
     for name, parameter in model.named_parameters():
         values = np.ascontiguousarray(parameter.data, dtype="<f4")
         if not np.isfinite(values).all():
-            raise ValueError(f"{name} holds NaN or infinity; the training diverged. Train again with a lower rate.")
+            raise ValueError(f"{name} has weights that aren't finite: training diverged. Use a lower learning rate.")
         tensors.append([name, list(values.shape)])
         if values.ndim == 1 or precision == "float32":
             parts.append(values)
         elif np.abs(values).max() > 60_000:
-            raise ValueError(f"{name} goes up to {np.abs(values).max():.3g}, too large here; try precision='float32'.")
+            most = f"{np.abs(values).max():.3g}"
+            raise ValueError(f"{name} has weights up to {most}, too large for {precision}. Use precision='float32'.")
         elif precision == "float16":
             parts.append(values.astype("<f2"))
         else:
@@ -56,7 +58,7 @@ def packed(model, precision: str) -> dict:
 
 
 def _as_bytes(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(int8 of the shape of `values`, a float16 scale for each 16 in a row); their products come near `values`."""
+    """(int8 in the shape of `values`, a float16 scale for every 16 in a row). Their products are close to `values`."""
     flat = np.pad(values.ravel(), (0, -values.size % GROUP)).reshape(-1, GROUP)
     scales = np.maximum(np.abs(flat).max(axis=1) / 127, 2.0**-24).astype("<f2")
     whole = np.clip(np.round(flat / scales[:, None].astype(np.float32)), -127, 127).astype(np.int8)
@@ -64,7 +66,7 @@ def _as_bytes(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def unpacked(weights: dict) -> dict[str, np.ndarray]:
-    """What `packed` made, as float32 arrays by name: the very numbers that the figure computes with."""
+    """What `packed` made, as float32 arrays by name: the same numbers the figure computes with."""
     data, at, arrays = base64.b64decode(weights["data"]), 0, {}
 
     def take(dtype: str, count: int) -> np.ndarray:
@@ -85,16 +87,16 @@ def unpacked(weights: dict) -> dict[str, np.ndarray]:
 
 
 class Playground(TwoSettings):
-    """A trained GPT to play with: type a prompt, look at the next token, draw, go back, branch, compare.
+    """A trained GPT to play with: type a prompt, look at the next token, sample, go back, branch, compare.
 
-    model, tokenizer: a `gpt.GPT` and what it was trained with. prompt: the text to begin with; after: what is put
-    behind each prompt, such as a line break that asks for an answer; examples: prompts to choose from. steps: how many
-    tokens are written at the start. precision: how weights are kept, see `packed`. second: another setting beside this
-    one, such as {"temperature": 0.5}, with the same random numbers. layer, head: whose attention is shown, from 1.
+    model, tokenizer: a `gpt.GPT` and the tokenizer it was trained with. prompt: the text to start from; after: added to
+    every prompt, such as a line break that asks for an answer; examples: prompts to choose from. steps: how many tokens
+    are written at the start. precision: how the weights are stored, see `packed`. second: another setting beside this
+    one, such as {"temperature": 0.5}, with the same random numbers. layer, head: whose attention to show, from 1.
 
-    The tree: `branches[i]` is [the node it follows, its token], and makes node i + 1; node 0 is the prompt. `node` is
-    where the first setting writes, `node_b` where the second does. The token at depth d is drawn with the d-th number
-    of `sampling.Mulberry32(seed)`, so `write` here and *Run* in the figure give the same text.
+    The tree: `branches[i]` is [the node it follows, its token], and makes node i + 1; node 0 is the prompt. The first
+    setting writes after `node`, the second after `node_b`. The token at depth d is drawn with the d-th number of
+    `sampling.Mulberry32(seed)`, so `write` here and *Run* in the figure give the same text.
     """
 
     settings = ("prompt", *TwoSettings.setting_traits, "branches", "node", "node_b", "look", "layer", "head")
@@ -114,7 +116,7 @@ class Playground(TwoSettings):
     def __init__(self, model, tokenizer, prompt: str = "Write a poem about a cat.", *, steps: int = 0, top_k=None,
                  precision: str = "int8", second: dict | None = None, **values):  # fmt: skip
         if precision not in PRECISIONS:
-            raise ValueError(f"precision = {precision!r} came; choose one of {', '.join(PRECISIONS)}.")
+            raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}; got {precision!r}.")
         self._check(model, tokenizer)
         self._tokenizer, self._model = tokenizer, copy.deepcopy(model)
         self._end = tokenizer.encode("<end>")[0] if "<end>" in getattr(tokenizer, "specials", ()) else None
@@ -144,19 +146,19 @@ class Playground(TwoSettings):
         wanted |= {f"blocks.{i}.{part}" for i in range(layers) for part in PARTS}
         if names != wanted or any(type(block).__name__ != "Block" for block in model.blocks):
             raise ValueError(
-                f"A {type(model).__name__} came whose parts are not those of gpt.GPT with gpt.Block; the page can run "
-                "only these. Give a GPT made without `block`."
+                f"A page can run only a GPT made of gpt.Block; got a {type(model).__name__} with other parts. Make one "
+                "without the `block` option."
             )
         if model.parameter_count() > PARAMETERS:
             raise ValueError(
-                f"The model has {model.parameter_count():,} parameters; a page can carry up to {PARAMETERS:,}. Train a "
-                "smaller one."
+                f"A page can carry at most {PARAMETERS:,} parameters; got {model.parameter_count():,}. Train a smaller "
+                "model."
             )
         if not hasattr(tokenizer, "to_dict") or tokenizer.vocab_size != config.vocab_size:
-            size = getattr(tokenizer, "vocab_size", "no")
+            got = f"a {type(tokenizer).__name__} with {getattr(tokenizer, 'vocab_size', 'no')}"
             raise ValueError(
-                f"The tokenizer, a {type(tokenizer).__name__}, has {size} tokens and the model {config.vocab_size}; "
-                "they must be equal. Give the tokenizer that the model was trained with."
+                f"The tokenizer must have the model's {config.vocab_size} tokens; got {got}. Pass the one the model was "
+                "trained with."
             )
 
     # What may be set
@@ -165,7 +167,7 @@ class Playground(TwoSettings):
     def _not_too_long(self, proposal):
         if len(proposal["value"]) > LONGEST:
             raise traitlets.TraitError(
-                f"A prompt of {len(proposal['value']):,} characters came; the figure takes up to {LONGEST:,}."
+                f"prompt must have at most {LONGEST:,} characters; got {len(proposal['value']):,}."
             )
         return proposal["value"]
 
@@ -178,35 +180,34 @@ class Playground(TwoSettings):
         name, value = proposal["trait"].name, proposal["value"]
         most = getattr(self._model.config, f"{name}s")
         if value > most:
-            raise traitlets.TraitError(f"{name} = {value} came; it must be a whole number from 1 to {most}.")
+            raise traitlets.TraitError(f"{name} must be a whole number from 1 to {most}; got {value}.")
         return value
 
     @traitlets.validate("branches")
     def _a_tree(self, proposal):
         branches, V = [list(branch) for branch in proposal["value"]], self._model.config.vocab_size
         if len(branches) > MOST:
-            raise traitlets.TraitError(f"{len(branches):,} nodes came; a tree has up to {MOST:,}.")
+            raise traitlets.TraitError(f"A tree has at most {MOST:,} branches; got {len(branches):,}.")
         for i, branch in enumerate(branches):
             if len(branch) != 2 or not (0 <= branch[0] <= i and 0 <= branch[1] < V):
                 raise traitlets.TraitError(
-                    f"branches[{i}] = {branch!r} came; it must be [a node from 0 to {i}, a token from 0 to {V - 1}]."
+                    f"branches[{i}] must be [a node from 0 to {i}, a token from 0 to {V - 1}]; got {branch!r}."
                 )
         return branches
 
     @traitlets.validate("node", "node_b")
     def _in_the_tree(self, proposal):
         if proposal["value"] > len(self.branches):
-            raise traitlets.TraitError(
-                f"{proposal['trait'].name} = {proposal['value']} came; the tree has nodes 0 to {len(self.branches)}."
-            )
+            name, most = proposal["trait"].name, len(self.branches)
+            raise traitlets.TraitError(f"{name} must be a node of the tree, 0 to {most}; got {proposal['value']}.")
         return proposal["value"]
 
     # What the figure does, in Python
 
     def prompt_ids(self) -> list[int]:
-        """The prompt and what comes `after` it as token ids; what the vocabulary lacks is left out."""
+        """The prompt and `after` as token ids. Whatever isn't in the vocabulary is left out."""
         text = self.prompt + self.after if self.prompt.strip() else ""
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # as a browser reads half a character
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # half a character, as browsers do
         if not hasattr(self._tokenizer, "split"):
             return self._tokenizer.encode(text)  # bytes: any text fits
         unknown = self._tokenizer.ids.get("<unk>")
@@ -214,7 +215,7 @@ class Playground(TwoSettings):
         return [i for i in ids if i is not None]
 
     def path(self, which: str = "") -> list[int]:
-        """The tokens from the prompt to the node of the first setting, or of the second."""
+        """The tokens from the prompt to the first setting's node, or to the second's if which="_b"."""
         ids, node = [], getattr(self, f"node{which}")
         while node:
             parent, token = self.branches[node - 1]
@@ -223,24 +224,22 @@ class Playground(TwoSettings):
         return ids[::-1]
 
     def text(self, which: str = "") -> str:
-        """What the first setting, or the second, has written after the prompt."""
+        """What a setting has written after the prompt."""
         return self._tokenizer.decode(token for token in self.path(which) if token != self._end)
 
     def logits(self, which: str = "") -> np.ndarray:
-        """The model's scores (V,) for the token after the node."""
+        """The model's scores (V,) for the next token."""
         found = []
         self._model.generate(self._read(which), 1, lambda logits, ids: found.append(logits) or 0)
         return found[0].astype(np.float64)
 
     def distribution(self, which: str = "") -> np.ndarray:
-        """The probabilities (V,) to draw the token after the node from."""
+        """The probabilities (V,) from which a setting draws the next token."""
         return sampling.next_distribution(self.logits(which), **options(self.setting(which), self.V))
 
     def write(self, steps: int, which: str = "") -> str:
-        """Write `steps` tokens after the node, as *Run* does, or fewer where the end token comes; returns `text`."""
-        path = self.path(which)
-        if steps < 1 or len(self.branches) + steps > MOST:
-            raise ValueError(f"steps = {steps} came; there is room for 1 to {MOST - len(self.branches):,} more tokens.")
+        """Write `steps` tokens, as *Run* does, or fewer if the model ends its text. Returns `text`."""
+        path, steps = self.path(which), whole("steps", steps, 1, MOST - len(self.branches))
         rng = sampling.Mulberry32(self.seed)
         rng.random(len(path))
         if not path or path[-1] != self._end:
@@ -252,7 +251,8 @@ class Playground(TwoSettings):
     def _read(self, which: str) -> list[int]:
         ids = self.prompt_ids()
         if not ids:
-            raise ValueError("The prompt is empty, or no part of it is in the vocabulary; type something else.")
+            example = 'Type something, such as "Write a poem about a cat."'
+            raise ValueError(f"The model can't read any of the prompt; got {self.prompt[:60]!r}. {example}")
         return ids + self.path(which)
 
     def _add(self, ids: list[int], which: str) -> None:
@@ -267,7 +267,7 @@ class Playground(TwoSettings):
     # The picture
 
     def _bars(self) -> tuple[list[str], np.ndarray]:
-        """The most probable next tokens, and the probabilities to draw them with; none without a prompt."""
+        """The most probable next tokens, and the probabilities to draw them with. None without a prompt."""
         if not self.prompt_ids():
             return [], np.zeros(0)
         best = np.argsort(-self.logits(), kind="stable")[:BARS]
@@ -284,9 +284,9 @@ class Playground(TwoSettings):
 
     def alt(self):
         names, p = self._bars()
-        wrote = f" It has written “{self.text()[:200]}”." if self.node else ""
-        likely = f" The most probable next token is “{names[0]}”, drawn with probability {p[0]:.2f}." if names else ""
+        wrote = f" It has written “{self.text()[:200]}” so far." if self.node else ""
+        likely = f" The most probable next token is “{names[0]}”, with probability {p[0]:.2f}." if names else ""
         return (
-            f"A GPT with {self._model.parameter_count():,} parameters reads “{self.prompt[:200]}”.{wrote} It gives a "
-            f"probability to each of its {self._tokenizer.vocab_size:,} tokens.{likely}"
+            f"A GPT with {self._model.parameter_count():,} parameters reads “{self.prompt[:200]}”.{wrote} "
+            f"It gives each of its {self.V:,} tokens a probability.{likely}"
         )

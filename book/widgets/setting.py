@@ -1,4 +1,4 @@
-"""What figures share that draw with temperature, top-k, top-p and min-p: two settings, their bounds, their formula.
+"""Shared by figures that sample with temperature, top-k, top-p, and min-p: two settings, their bounds, their formula.
 
 The page's side is `setting.js`.
 """
@@ -14,22 +14,22 @@ MOST = 65_536  # tokens
 
 
 def options(values, V: int) -> dict:
-    """A setting's four values as arguments of `sampling.next_distribution`; a cut that cuts nothing is None."""
+    """A setting's four values as arguments for `sampling.next_distribution`. A cut that cuts nothing is None."""
     off = (None, V, 1, 0)
     return {name: None if value == at else value for name, value, at in zip(SETTING, values, off, strict=True)}
 
 
 def both_settings(V: int, first: dict, second: dict | None) -> dict:
-    """The traits of two settings. What `first` leaves out is off; what `second` leaves out is off, too."""
+    """The traits of two settings. Whatever one of them leaves out is off."""
     if unknown := set(second or {}) - set(SETTING):
-        raise ValueError(f"The second setting has {min(unknown)!r}; it may have {', '.join(SETTING)}.")
+        raise ValueError(f"A setting has only {', '.join(SETTING)}; got {min(unknown)!r} for the second one.")
     off = {"temperature": 1.0, "top_k": V, "top_p": 1.0, "min_p": 0.0}
     first = off | {name: value for name, value in first.items() if value is not None}
     return first | {f"{name}_b": value for name, value in (off | (second or {})).items()}
 
 
 class TwoSettings(Widget):
-    """A widget with a setting, a second one beside it (traits that end in _b), and a seed. `V` is how many tokens."""
+    """A widget with a setting, a second one beside it (its traits end in _b), and a seed. V: how many tokens."""
 
     setting_traits = (*SETTING, "compare", *(f"{name}_b" for name in SETTING), "seed")
 
@@ -47,17 +47,15 @@ class TwoSettings(Widget):
 
     @property
     def V(self) -> int:
-        raise NotImplementedError(f"{type(self).__name__} does not say how many tokens it has; define V.")
+        raise NotImplementedError(f"{type(self).__name__} doesn't say how many tokens it has. Define V.")
 
     @traitlets.validate("top_k", "top_k_b")
     def _not_above(self, proposal):
         if proposal["value"] > self.V:
-            name, value = proposal["trait"].name, proposal["value"]
-            raise traitlets.TraitError(
-                f"{name} = {value} came; it must be a whole number from 1 to {self.V}, the number of tokens."
-            )
+            what = f"{proposal['trait'].name} must be a whole number from 1 to {self.V}, the number of tokens"
+            raise traitlets.TraitError(f"{what}; got {proposal['value']}.")
         return proposal["value"]
 
     def setting(self, which: str = "") -> list[float]:
-        """[temperature, top_k, top_p, min_p] of the first setting, or of the second with which="_b"."""
+        """[temperature, top_k, top_p, min_p] of the first setting, or of the second if which="_b"."""
         return [getattr(self, name + which) for name in SETTING]

@@ -1,16 +1,39 @@
+// @ts-check
 // The tokenizers of helpers/tokenizers.py in the page: characters, words, byte pairs. The same texts give the same ids.
-// Scripts that are newer than either side's Unicode tables may be cut differently; nothing else may.
+// Only scripts newer than either side's Unicode tables may be cut differently.
 
-const SPACE = "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000"; // what Python calls space
-const WORD = "\\p{L}\\p{N}_"; // Python's \w
-const PIECE = new RegExp(` ?[\\p{L}\\p{Nl}\\p{No}]+| ?\\p{Nd}+| ?(?:[^${WORD}${SPACE}]|_)+|[${SPACE}]+(?![^${SPACE}])|[${SPACE}]`, "gu");
+/** @typedef {{ kind: string, characters: string, words: string[], specials: string[], merges: number[][] }} Saved */
+
+const SPACE = "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000"; // Python's \s
+const WORD = "\\p{L}\\p{N}_"; // and its \w
+const PIECE = new RegExp(
+  ` ?[\\p{L}\\p{Nl}\\p{No}]+| ?\\p{Nd}+| ?(?:[^${WORD}${SPACE}]|_)+|[${SPACE}]+(?![^${SPACE}])|[${SPACE}]`, "gu");
 export const utf8 = new TextEncoder();
 
+/** The pieces of a text that no merge crosses. @param {string} text @returns {string[]} */
 export const pieces = text => text.match(PIECE) ?? [];
+/** @param {string} text */
 export const wordCount = text => text.match(new RegExp(`[^${SPACE}]+`, "gu"))?.length ?? 0;
-export const charactersOf = text => { let count = 0; for (const _ of text) count++; return count; };
+/** How many there are. @param {string} text */
+export function charactersOf(text) {
+  let count = 0;
+  for (const _ of text) count++;
+  return count;
+}
 
-// merges: [a0, b0, a1, b1, …] as they were learned; specials: names whose ids come after them.
+/** What matches any of these names, the longest that fits. @param {string[]} names */
+const anyOf = names => [...names].sort((a, b) => b.length - a.length)
+  .map(name => name.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&")).join("|");
+
+/**
+ * @typedef {{ merges: number[], ranks: Map<number, number>, size: number, bytes: number[][], specials: string[],
+ *   cut: RegExp | null }} Tokenizer
+ */
+
+/**
+ * merges: [a0, b0, a1, b1, …] in the order they were learned; specials: names whose ids come after them.
+ * @param {{ merges: number[], specials?: string[] }} saved @returns {Tokenizer}
+ */
 export function tokenizer({ merges, specials = [] }) {
   const bytes = Array.from({ length: 256 }, (_, i) => [i]), ranks = new Map(), size = 256 + merges.length / 2;
   for (let rank = 0; rank < merges.length / 2; rank++) {
@@ -19,12 +42,19 @@ export function tokenizer({ merges, specials = [] }) {
     bytes.push([...bytes[a], ...bytes[b]]);
   }
   specials.forEach(name => bytes.push([...utf8.encode(name)]));
-  return { merges, ranks, size, bytes, specials, cut: specials.length ? new RegExp(`(${specials.map(literal).join("|")})`, "u") : null };
+  const cut = specials.length ? new RegExp(`(${anyOf(specials)})`, "u") : null;
+  return { merges, ranks, size, bytes, specials, cut };
 }
 
-// A text as bytes: ids, and at which of them a piece begins, since no merge crosses that. Specials are one id each.
+/**
+ * A text as bytes: ids, and at which of them a piece begins. Specials are one id each.
+ * @param {string} text @param {Tokenizer} tokens
+ */
 function asBytes(text, { cut, specials, size }) {
-  const ids = [], begins = [];
+  /** @type {number[]} */
+  const ids = [];
+  /** @type {number[]} */
+  const begins = [];
   (cut ? text.split(cut) : [text]).forEach((part, i) => {
     if (i % 2) { begins.push(ids.length); ids.push(size + specials.indexOf(part)); return; }
     for (const piece of pieces(part)) {
@@ -35,24 +65,32 @@ function asBytes(text, { cut, specials, size }) {
   return { ids, begins };
 }
 
-// Applies the merges whose rank is below `limit`, the lowest rank first, each from left to right: { ids, starts, steps }.
-// starts[k] is the place of the first byte of token k; steps are the merges that occur, as [rank, how often].
-// A merge can only make pairs of a higher rank, so one pass over the ranks does it, however long the text is.
+/**
+ * Applies the merges whose rank is below `limit`, the lowest first, each from left to right: { ids, starts, steps }.
+ * starts[k] is the position of the first byte of token k; steps are the merges that occur, as [rank, how often].
+ * A merge can only make pairs of a higher rank, so one pass over the ranks does it, however long the text is.
+ * @param {string} text @param {Tokenizer} tokens
+ */
 export function merged(text, tokens, limit = Infinity) {
   const { ranks, size } = tokens, { ids, begins } = asBytes(text, tokens), n = ids.length;
-  const next = Int32Array.from(ids, (_, i) => i + 1), before = Int32Array.from(ids, (_, i) => i - 1), gone = new Uint8Array(n);
-  const first = new Uint8Array(n + 1), waiting = [], steps = [];
+  const next = Int32Array.from(ids, (_, i) => i + 1), before = Int32Array.from(ids, (_, i) => i - 1);
+  const gone = new Uint8Array(n), first = new Uint8Array(n + 1);
+  /** @type {(number[] | null)[]} */
+  const waiting = [];
+  /** @type {[rank: number, times: number][]} */
+  const steps = [];
   begins.forEach(i => { first[i] = 1; });
   first[n] = 1;
-  const offer = i => { // the pair that begins at i waits for its turn
-    const j = next[i], rank = first[j] || ids[i] >= size || ids[j] >= size ? undefined : ranks.get(ids[i] * size + ids[j]);
-    if (rank < limit) (waiting[rank] ??= []).push(i);
+  /** The pair that begins at i waits for its turn. @param {number} i */
+  const offer = i => {
+    const j = next[i], whole = first[j] || ids[i] >= size || ids[j] >= size;
+    const rank = whole ? undefined : ranks.get(ids[i] * size + ids[j]);
+    if (rank !== undefined && rank < limit) (waiting[rank] ??= []).push(i);
   };
   for (let i = 0; i < n; i++) offer(i);
   for (let rank = 0; rank < Math.min(limit, tokens.merges.length / 2); rank++) {
-    if (!waiting[rank]) continue;
     const [a, b] = [tokens.merges[2 * rank], tokens.merges[2 * rank + 1]], made = [];
-    for (const i of waiting[rank]) { // from left to right: a pair waits since its later half was made, in one pass
+    for (const i of waiting[rank] ?? []) { // left to right, since the later half of each was made in one pass
       const j = next[i];
       if (gone[i] || ids[i] !== a || ids[j] !== b) continue;
       ids[i] = 256 + rank;
@@ -73,57 +111,59 @@ export function merged(text, tokens, limit = Infinity) {
   return { ids: starts.map(i => ids[i]), starts, steps };
 }
 
-export const encode = (text, saved) => merged(text, tokenizer(saved)).ids;
-
 const NO_SHAPE = /[\p{C}\p{Z}]/u;
+/** @param {number} code @param {number} digits */
 export const hex = (code, digits) => code.toString(16).padStart(digits, "0");
 
 const strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-// The character that these bytes are, or null.
-function character(bytes) {
-  try {
-    const text = strict.decode(Uint8Array.from(bytes));
-    return charactersOf(text) === 1 ? text : null;
-  } catch { return null; } // no UTF-8
+/** The text that these bytes are, or null if they aren't whole characters. @param {number[]} bytes */
+function decoded(bytes) {
+  try { return strict.decode(Uint8Array.from(bytes)); } catch { return null; }
 }
 
-// Bytes in a form to look at, as Python's `vocab` has them: ␣, ↵, escapes such as \t, and \xe2 for a byte that is no character.
+/** Bytes as you'd print them, like Python's `vocab`: ␣, ↵, \t, \xe2 for half a character. @param {number[]} bytes */
 export function seen(bytes) {
   let shown = "";
   for (let i = 0; i < bytes.length;) {
-    const length = [1, 2, 3, 4].find(k => i + k <= bytes.length && character(bytes.slice(i, i + k)) !== null) ?? 0;
-    shown += length ? seenCharacter(character(bytes.slice(i, i + length))) : `\\x${hex(bytes[i], 2)}`;
+    const length = [1, 2, 3, 4].find(k => i + k <= bytes.length && decoded(bytes.slice(i, i + k)) !== null) ?? 0;
+    shown += length ? seenCharacter(decoded(bytes.slice(i, i + length)) ?? "") : `\\x${hex(bytes[i], 2)}`;
     i += length || 1;
   }
   return shown;
 }
+/** @param {string} c */
 function seenCharacter(c) {
-  if (c === " ") return "␣";
-  if (c === "\n") return "↵";
-  if (!NO_SHAPE.test(c)) return c;
-  const code = c.codePointAt(0), letter = { 9: "\\t", 13: "\\r" }[code];
-  return letter ?? (code < 256 ? `\\x${hex(code, 2)}` : code < 65536 ? `\\u${hex(code, 4)}` : `\\U${hex(code, 8)}`);
+  const known = { " ": "␣", "\n": "↵", "\t": "\\t", "\r": "\\r" }[c], code = c.codePointAt(0) ?? 0;
+  if (known || !NO_SHAPE.test(c)) return known ?? c;
+  return code < 256 ? `\\x${hex(code, 2)}` : code < 65536 ? `\\u${hex(code, 4)}` : `\\U${hex(code, 8)}`;
 }
 
-// Whether the bytes of a token are not whole characters.
-export const isPart = bytes => { try { strict.decode(Uint8Array.from(bytes)); return false; } catch { return true; } };
-
+/** Is a token only part of a character? @param {number[]} bytes */
+export const isPart = bytes => decoded(bytes) === null;
 
 const word = `[${WORD}]`, digits = "\\p{Nd}";
-const WORDS = `\\n|(?:(?<!${word})['’])?${word}+(?:['’-]${word}+|(?<=${digits})[.,:]${digits}+)*|--+|\\.\\.+|[^${WORD}${SPACE}]`;
+const WORDS = `\\n|(?:(?<!${word})['’])?${word}+(?:['’-]${word}+|(?<=${digits})[.,:]${digits}+)*|--+|\\.\\.+`
+  + `|[^${WORD}${SPACE}]`;
 const joinsLeft = new Set(".,;:!?)]}'’”…%"), joinsRight = new Set("([{‘“$");
-const literal = text => text.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
 
-// What `to_dict` saved, ready for use: { size, end, cut, texts, label }. end: the id of "<end>", or null.
-// cut(text): its tokens as { text, id }, id null where the vocabulary lacks one. texts(ids): what each adds to the text,
-// as `decode` writes it. label(id): the token itself. Throws an Error with a sentence where the kind is not known.
+/**
+ * Any of the three, ready for use. end: the id of "<end>", or null. cut(text): its tokens, with id null where the
+ * vocabulary lacks one. texts(ids): what each adds to the text, as `decode` writes it. label(id): the token itself.
+ * @typedef {{ size: number, end: number | null, label: (id: number) => string, texts: (ids: number[]) => string[],
+ *   cut: (text: string) => { text: string, id: number | null }[] }} Words
+ */
+
+/** From what `to_dict` saved. Throws an Error with a sentence if its kind isn't known. @param {Saved} saved */
 export function tokenizerFrom(saved) {
-  const make = { characters: byCharacter, words: byWord, "byte-pairs": byBytePair }[saved?.kind];
-  if (!make) throw new Error("The model's tokenizer is missing or of an unknown kind. Run the cell that makes this figure again.");
+  const kinds = { characters: byCharacter, words: byWord, "byte-pairs": byBytePair };
+  const make = kinds[/** @type {keyof typeof kinds} */ (saved?.kind)];
+  if (!make) throw new Error(`This page doesn't know the model's tokenizer; got the kind ${saved?.kind}. `
+    + "Run the cell that makes this figure again.");
   return make(saved);
 }
 
+/** @param {Saved} saved @returns {Words} */
 function byCharacter({ characters }) {
   const all = [...characters], ids = new Map(all.map((c, i) => [c, i]));
   return {
@@ -132,12 +172,14 @@ function byCharacter({ characters }) {
   };
 }
 
+/** @param {Saved} saved @returns {Words} */
 function byWord({ words, specials }) {
   const all = [...specials, ...words], ids = new Map(all.map((word, i) => [word, i]));
-  const pattern = new RegExp([...specials.map(literal), WORDS].join("|"), "gu"), unknown = specials.includes("<unk>") ? ids.get("<unk>") : null;
+  const pattern = new RegExp(specials.length ? `${anyOf(specials)}|${WORDS}` : WORDS, "gu");
+  const special = (/** @type {string} */ name) => (specials.includes(name) ? ids.get(name) ?? null : null);
   return {
-    size: all.length, end: specials.includes("<end>") ? ids.get("<end>") : null, label: id => all[id],
-    cut: text => (text.match(pattern) ?? []).map(word => ({ text: word, id: ids.get(word) ?? unknown })),
+    size: all.length, end: special("<end>"), label: id => all[id],
+    cut: text => Array.from(text.match(pattern) ?? [], word => ({ text: word, id: ids.get(word) ?? special("<unk>") })),
     texts(given) { // spaces as `WordTokenizer.decode` puts them
       let glue = true, quoted = false;
       return given.map(id => {
@@ -154,13 +196,14 @@ function byWord({ words, specials }) {
   };
 }
 
+/** @param {Saved} saved @returns {Words} */
 function byBytePair({ merges, specials }) {
   const tokens = tokenizer({ merges: merges.flat(), specials });
   return {
     size: tokens.bytes.length, end: specials.includes("<end>") ? tokens.size + specials.indexOf("<end>") : null,
     label: id => seen(tokens.bytes[id]),
     cut: text => merged(text, tokens).ids.map(id => ({ text: seen(tokens.bytes[id]), id })),
-    texts(given) { // a character whose bytes are in several tokens comes with the last of them
+    texts(given) { // a character whose bytes are in several tokens appears with the last of them
       const stream = new TextDecoder("utf-8", { ignoreBOM: true }), last = given.length - 1;
       return given.map((id, i) => stream.decode(Uint8Array.from(tokens.bytes[id]), { stream: i < last }));
     },
