@@ -1,11 +1,10 @@
 """`make bench`: this book's engine against PyTorch, side by side in one run, on this machine.
 
-PyTorch runs in two ways: eager, operation by operation, which is what the engine does too, attention included; and with
-its fused attention kernel. Each of the three has a process of its own, with nothing of the other two in it, since both
-the book's way of keeping memory and a second pool of threads would change what is measured. They get the same weights
-and the same batches and take turns, so that a busy moment hits all of them; two wait while one works. The numbers are
-medians; a ratio above 1 means that the book's engine is faster. The losses of the first turn must agree, and the first
-tokens generated must be the same, or the run fails.
+PyTorch runs in two ways: eager, one operation after another, which is what our engine does; and with its fused attention
+kernel. Each of the three has a process to itself, because a second pool of threads would change what's measured. They
+get the same weights and batches and take turns, so a busy moment hits all of them; two wait while one works. The
+numbers are medians, and a ratio above 1 means our engine is faster. The run fails unless the losses of the first turn
+agree and the first generated tokens are the same.
 """
 
 from __future__ import annotations
@@ -42,9 +41,9 @@ class Book:
         self.batches = text_batches(rng.integers(0, vocabulary, 20_000), batch, context, rng=rng)
 
     def train(self, steps: int) -> tuple[list[float], list[float]]:
-        """Seconds and loss of each step but the first, whose time holds the set-up.
+        """Seconds and loss of each step after the first, which includes the set-up.
 
-        A step's time runs from one request for a batch to the next.
+        A step lasts from one request for a batch to the next.
         """
         clock: list[float] = []
         losses = self.learn(self.timed(clock), steps + 2)
@@ -60,7 +59,7 @@ class Book:
         return train(self.model, batches, steps=steps, **options).losses
 
     def generate(self, steps: int) -> tuple[float, list[int]]:
-        """Seconds a token, and the tokens, when one sequence grows greedily from one token, with the cache."""
+        """Seconds per token, and the tokens, as one sequence grows greedily from one token, with the cache."""
         start = time.perf_counter()
         tokens = self.continuation(steps)
         return (time.perf_counter() - start) / steps, tokens
@@ -102,7 +101,7 @@ class FusedPyTorch(PyTorch):
 
 
 class Remote:
-    """An engine in a process of its own: `call(size, "train", 5)` returns what its `train(5)` returns there."""
+    """An engine in its own process: `call(size, "train", 5)` returns what its `train(5)` returns there."""
 
     def __init__(self, engine: type[Book]):
         context = multiprocessing.get_context("spawn")
@@ -129,7 +128,7 @@ class Remote:
 
 
 def training(remotes: list[Remote], size, *, turns: int, steps: int) -> tuple[list[float], float]:
-    """Median seconds of a training step of each engine, and the largest difference between their losses."""
+    """Each engine's median seconds per training step, and the largest difference between their losses."""
     seconds: list[list[float]] = [[] for _ in remotes]
     difference = 0.0
     for turn in range(turns):
@@ -145,7 +144,7 @@ def training(remotes: list[Remote], size, *, turns: int, steps: int) -> tuple[li
 
 
 def generation(remotes: list[Remote], size, *, rounds: int) -> list[float]:
-    """Median seconds a token of each engine, the cache growing from one token to the whole context."""
+    """Each engine's median seconds per token, as the cache grows from one token to the whole context."""
     seconds: list[list[float]] = [[] for _ in remotes]
     for _ in range(rounds + 1):
         results = [remote.call(size, "generate", size[3] - 1) for remote in remotes]
@@ -167,7 +166,7 @@ def main() -> None:
         print(pool["internal_api"], pool["version"], pool.get("architecture", ""), f"{pool['num_threads']} threads")
     print(f"numpy {version('numpy')}, torch {version('torch')} with {THREADS} threads\n")
     print(
-        "The model is layers/channels/heads/T/B/V; eager and fused are PyTorch's times, a ratio is its time over ours."
+        "A model is layers/channels/heads/T/B/V. Eager and fused are PyTorch's times; a ratio is its time over ours."
     )
     remotes = [Remote(engine) for engine in (Book, PyTorch, FusedPyTorch)]
     head = f"{'model':>20} {'ours':>10} {'eager':>12} {'ratio':>6} {'fused':>12} {'ratio':>6}"
@@ -175,7 +174,7 @@ def main() -> None:
     for size in SIZES:
         seconds, difference = training(remotes, size, turns=8, steps=15 if size[1] < 128 else 7)
         row(size, seconds, f"losses differ by at most {difference:.0e}")
-    print(f"\nGenerating one sequence with the cache, a token\n{head}")
+    print(f"\nGenerating one sequence with the cache, per token\n{head}")
     for size in SIZES:
         row(size, generation(remotes, size, rounds=9))
 
