@@ -1,7 +1,7 @@
-"""What each head of a transformer looks at: all heads at a glance, one of them as a map with arcs, two side by side.
+"""What each attention head of a transformer looks at: all heads at a glance, one as a map with arcs, two side by side.
 
-The module draws one head with `attention_draw.js`, which other widgets share. Chapters 5 and 6 use it.
-Left out: queries, keys and values themselves; a map says where a head looks, not what it takes from there.
+The module draws a head with `attention_draw.js`, which other widgets share. Chapters 5 and 6 use it. Left out: the
+queries, keys, and values themselves. A map says where a head looks, not what it takes from there.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from book.widgets.base import Whole, Widget, pack
 from helpers import plots
 from helpers.sampling import entropy
 
-MOST = 128  # tokens that a map can show
+MOST = 128  # tokens a map can show
 
 
 class Labels(traitlets.TraitType):
-    """Token labels: a list of strings, or a string for its characters. None where it is allowed."""
+    """Token labels: a list of strings, or a string for its characters. None if that's allowed."""
 
     def validate(self, obj, value):
         if not np.iterable(value):
-            raise traitlets.TraitError(f"{self.name} = {value!r} came; give a list of labels, or a text.")
+            raise traitlets.TraitError(f"{self.name} must be a list of labels or a string; got {value!r}.")
         labels = [str(label) for label in value]
         if not 1 <= len(labels) <= MOST:
             raise traitlets.TraitError(
-                f"{len(labels)} {self.name} came; a map shows 1 to {MOST}. Give a part of the text and its weights."
+                f"A map shows 1 to {MOST} {self.name}; got {len(labels)}. Pass part of the text and its weights."
             )
         return labels
 
@@ -41,43 +41,43 @@ class Weights(traitlets.TraitType):
         try:
             w = np.asarray(value, dtype=np.float64)
         except (TypeError, ValueError) as error:
-            raise traitlets.TraitError(f"The weights are not one array of numbers ({error}); give an array.") from None
+            raise traitlets.TraitError(f"The weights must be one array of numbers ({error}).") from None
         if not 2 <= w.ndim <= 4 or 0 in w.shape:
             raise traitlets.TraitError(
-                f"Weights of shape {w.shape} came; give (T, S), (heads, T, S) or (layers, heads, T, S), none of them 0."
+                f"The weights must have the shape (T, S), (heads, T, S), or (layers, heads, T, S); got {w.shape}."
             )
         w = w.reshape((1,) * (4 - w.ndim) + w.shape)
         sums = w.sum(axis=-1)
         if not np.isfinite(w).all() or w.min() < 0:
+            got = f"{w.min():.3g}" if np.isfinite(w).all() else "NaN or infinity"
             raise traitlets.TraitError(
-                f"The weights hold {'NaN or infinity' if not np.isfinite(w).all() else f'{w.min():.3g}'}; "
-                "each must be a number from 0 to 1. Did scores come instead of their softmax?"
+                f"Each weight must be a number from 0 to 1; got {got}. Did you pass scores instead of their softmax?"
             )
         if np.abs(sums - 1).max() > 1e-3:
             layer, head, row = np.unravel_index(np.abs(sums - 1).argmax(), sums.shape)
             raise traitlets.TraitError(
-                f"Row {row} of layer {layer + 1}, head {head + 1} sums to {sums[layer, head, row]:.3g}; the weights of "
-                "a row must sum to 1. Take the softmax over the last axis."
+                f"The weights of a row must sum to 1; got {sums[layer, head, row]:.3g} in row {row} of layer "
+                f"{layer + 1}, head {head + 1}. Take the softmax over the last axis."
             )
         return np.minimum(w, 1)
 
 
 def _packed(weights, widget) -> dict:
-    """The weights for the module; of a causal map only the lower half, row after row."""
+    """The weights for the module. A causal map sends only its lower half, row after row."""
     T = weights.shape[-2]
     half = weights[(..., *np.tril_indices(T))] if widget.causal else weights
     return {"shape": list(weights.shape), "causal": widget.causal, "packed": pack(half)}
 
 
 class AttentionMap(Widget):
-    """Attention weights to look around in: choose a head, a token that looks and one that is looked at.
+    """Attention weights to explore: pick a head, a token that looks, and a token it looks at.
 
-    tokens: T labels (a string: its characters); weights: (layers, H, T, T), or (H, T, T), or (T, T), rows sum to 1.
-    keys: S labels of the columns for cross-attention, whose weights are (…, T, S); without, tokens look at each other.
-    The trait that holds them is called `key_tokens`.
-    layer, head: the head to begin with, counted from 1. token, key: the row and the column, counted from 0 (negative:
+    tokens: T labels (a string: its characters). weights: (layers, H, T, T), (H, T, T), or (T, T); rows sum to 1.
+    keys: S labels of the columns for cross-attention, whose weights are (…, T, S); without them, the tokens look at each
+    other. The trait that holds them is called `key_tokens`.
+    layer, head: the head to start with, counted from 1. token, key: the row and the column, counted from 0 (negative:
     from the end); without `key`, what the row looks at most. beside: (layer, head) to compare with. stretch: full blue
-    stands for less than 1. At most 128 tokens. Raises TraitError with a sentence where these do not fit together.
+    means less than 1. At most 128 tokens. Raises TraitError with a sentence if these don't fit together.
     """
 
     settings = ("layer", "head", "token", "key", "beside", "stretch")
@@ -111,14 +111,14 @@ class AttentionMap(Widget):
         }
         tokens, keys, (layers, heads, T, S) = now["tokens"], now["key_tokens"], now["weights"].shape
         if (len(tokens), len(tokens if keys is None else keys)) != (T, S):
-            what = f"{len(tokens)} tokens" + ("" if keys is None else f" and {len(keys)} keys")
+            got = f"{len(tokens)} tokens" + ("" if keys is None else f" and {len(keys)} keys")
             raise traitlets.TraitError(
-                f"{what} came with weights of {T} rows and {S} columns; a row stands for a token, a column for a key "
-                "or, without keys, a token. Set both together within hold_trait_notifications()."
+                f"The weights need a row for each token and a column for each key (or token, if there are no keys); got "
+                f"{got} with {T} rows and {S} columns. To change both, use hold_trait_notifications()."
             )
         if name == "beside" and value:
             if len(value) != 2 or not all(isinstance(i, Integral) for i in value):
-                raise traitlets.TraitError(f"beside = {value!r} came; give (layer, head), or () for no second head.")
+                raise traitlets.TraitError(f"beside must be (layer, head), or () for no second head; got {value!r}.")
             _within("The layer of beside", value[0], 1, layers)
             _within("The head of beside", value[1], 1, heads)
             return tuple(map(int, value))
@@ -158,7 +158,7 @@ class AttentionMap(Widget):
         return ax
 
     def _overview(self, ax):
-        """All heads, small, in one picture; the chosen one framed."""
+        """All heads, small, in one picture, with a frame around the chosen one."""
         layers, heads, T, S = self.weights.shape
         shades = (5 * self.weights).round() / 5  # few of them: a smaller file
         framed = np.pad(shades, ((0, 0), (0, 0), (1, 1), (1, 1)))
@@ -188,4 +188,4 @@ class AttentionMap(Widget):
 
 def _within(name: str, value: int, low: int, high: int) -> None:
     if not low <= value <= high:
-        raise traitlets.TraitError(f"{name} = {value} came; with these weights it goes from {low} to {high}.")
+        raise traitlets.TraitError(f"{name} must be from {low} to {high} with these weights; got {value}.")

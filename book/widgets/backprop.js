@@ -1,7 +1,23 @@
-// A computation graph to step through. The nodes, their places and their patterns come from backprop.py.
-import { button, enable, h, number, put, s, slider, widget } from "./dom.js";
+// @ts-check
+// A computation graph to step through. The nodes, their places, and their patterns come from backprop.py.
+/** @import { Mark } from "./types.js" */
+import { line, path, scale } from "./chart.js";
+import { button, drawn, enable, h, put, s, slider, widget } from "./dom.js";
+import { sum } from "./formulas.js";
+import { count, last, number } from "./text.js";
 
-// operation: [what it computes, its local derivatives (of the operands and the result)]; as OPERATIONS in backprop.py
+/** @typedef {{ node: number } | { value: number }} Argument */
+/**
+ * A leaf is { name, at }; an operation has the rest, too. at: layer and slot; text, local: patterns, see backprop.py.
+ * @typedef {{ name: string, at: number[], op?: string, args?: Argument[], text?: string, local?: string[],
+ *   formula?: string }} Vertex
+ */
+/** @typedef {[from: number, to: number, k: number, through: number[][]]} Edge */
+/** @typedef {Record<string, number>} Leaves */
+/** @typedef {{ to: number, k: number, local: number, part: number, before: number }} Part */
+
+/** operation: what it computes, and its local derivatives (from the operands and the result), as in backprop.py
+ * @type {Record<string, [compute: (...operands: number[]) => number, local: (...values: number[]) => number[]]>} */
 const OPERATIONS = {
   add: [(a, b) => a + b, () => [1, 1]],
   sub: [(a, b) => a - b, () => [1, -1]],
@@ -9,45 +25,51 @@ const OPERATIONS = {
   div: [(a, b) => a / b, (a, b) => [1 / b, -a / (b * b)]],
   pow: [(a, n) => a ** n, (a, n) => [n * a ** (n - 1), 0]],
   neg: [a => -a, () => [-1]],
-  exp: [Math.exp, (a, out) => [out]],
+  exp: [Math.exp, (_, out) => [out]],
   log: [Math.log, a => [1 / a]],
-  tanh: [Math.tanh, (a, out) => [1 - out * out]],
-  sigmoid: [a => 0.5 * (1 + Math.tanh(0.5 * a)), (a, out) => [out * (1 - out)]],
+  tanh: [Math.tanh, (_, out) => [1 - out * out]],
+  sigmoid: [a => 0.5 * (1 + Math.tanh(0.5 * a)), (_, out) => [out * (1 - out)]],
   relu: [a => Math.max(a, 0), a => [a > 0 ? 1 : 0]],
 };
 const NUDGE = 1e-5, LARGEST = 1e6, KEPT = 200;
 
-const operands = (node, values) => node.args.map(arg => ("node" in arg ? values[arg.node] : arg.value));
+/** @param {Vertex} node @param {number[]} values */
+const operands = (node, values) => (node.args ?? []).map(arg => ("node" in arg ? values[arg.node] : arg.value));
+/** @param {Vertex} node */
 export const nodeLabel = node => (node.op ? `${node.name} = ${node.formula}` : node.name);
+/** @param {number} x */
 const signed = x => (x < 0 ? `(${number(x)})` : number(x));
-const fillIn = (pattern, words, out) => pattern.replace(/\{(0|1|out)\}/g, (_, key) => (key === "out" ? out : words[key]));
+/** @param {string} pattern @param {string[]} words @param {string} [out] */
+const fillIn = (pattern, words, out = "") =>
+  pattern.replace(/\{(0|1|out)\}/g, (_, key) => (key === "out" ? out : words[key]));
 
-// The value of every node, in order. Throws a sentence where one is not a finite number.
+/** The value of every node, in order. Throws a sentence if one isn't a finite number.
+ * @param {Vertex[]} nodes @param {Leaves} leaves */
 export function forward(nodes, leaves) {
-  const values = [];
+  const values = /** @type {number[]} */ ([]);
   for (const node of nodes) {
-    const inputs = node.op ? operands(node, values) : [];
-    const value = node.op ? OPERATIONS[node.op][0](...inputs) : leaves[node.name];
+    const inputs = operands(node, values), value = node.op ? OPERATIONS[node.op][0](...inputs) : leaves[node.name];
     if (!Number.isFinite(value)) {
       throw new Error(node.op ? `${nodeLabel(node)} has no finite value at ${inputs.map(x => number(x)).join(" and ")}.`
-        : `${node.name} came as ${JSON.stringify(value)}; it must be a number.`);
+        : `${node.name} must be a number; got ${JSON.stringify(value)}.`);
     }
     values.push(value);
   }
   return values;
 }
 
-// What each operation sends back, from the last to the first: { node, upstream, parts: [{ to, k, local, part, before }] }.
+/** What each operation sends back, from the last to the first. @param {Vertex[]} nodes @param {number[]} values */
 export function walkBack(nodes, values) {
-  const grads = nodes.map((_, i) => (i === nodes.length - 1 ? 1 : 0)), sent = [];
+  const grads = nodes.map((_, i) => (i === nodes.length - 1 ? 1 : 0));
+  const sent = /** @type {{ node: number, upstream: number, parts: Part[] }[]} */ ([]);
   for (let i = nodes.length - 1; i >= 0; i--) {
-    const node = nodes[i];
-    if (!node.op) continue;
-    const locals = OPERATIONS[node.op][1](...operands(node, values), values[i]), parts = [];
-    node.args.forEach((arg, k) => {
+    const { op, args = [] } = nodes[i], parts = /** @type {Part[]} */ ([]);
+    if (!op) continue;
+    const locals = OPERATIONS[op][1](...operands(nodes[i], values), values[i]);
+    args.forEach((arg, k) => {
       if (!("node" in arg)) return;
       const part = locals[k] * grads[i], before = grads[arg.node];
-      if (!Number.isFinite(part)) throw new Error(`${nodeLabel(node)} has no finite slope here.`);
+      if (!Number.isFinite(part)) throw new Error(`${nodeLabel(nodes[i])} has no finite slope here.`);
       grads[arg.node] += part;
       parts.push({ to: arg.node, k, local: locals[k], part, before });
     });
@@ -56,115 +78,158 @@ export function walkBack(nodes, values) {
   return { grads, sent };
 }
 
+/** @param {Vertex[]} nodes @param {Leaves} leaves */
 export const gradients = (nodes, leaves) => walkBack(nodes, forward(nodes, leaves)).grads;
 
-// The central finite difference of the result with respect to a leaf; null where a side has no finite value.
+/** The central finite difference of the result for a leaf; null if a side has no finite value.
+ * @param {Vertex[]} nodes @param {Leaves} leaves @param {string} name */
 export function nudged(nodes, leaves, name) {
   const step = NUDGE * Math.max(1, Math.abs(leaves[name]));
+  /** @param {number} by */
+  const at = by => last(forward(nodes, { ...leaves, [name]: leaves[name] + by }));
   try {
-    const [up, down] = [1, -1].map(side => forward(nodes, { ...leaves, [name]: leaves[name] + side * step }).at(-1));
-    return (up - down) / (2 * step);
+    return (at(step) - at(-step)) / (2 * step);
   } catch { return null; } // as at the border of log
 }
 
-// Steps of gradient descent on the leaves in `learn`: { leaves, losses, problem }. It stops before a number would overflow.
+/**
+ * Steps of gradient descent on the leaves in `learn`. It stops before a number would overflow.
+ * @param {Vertex[]} nodes
+ * @param {Leaves} leaves
+ * @param {string[]} learn
+ * @param {number} rate
+ * @param {number} steps
+ */
 export function descend(nodes, leaves, learn, rate, steps) {
-  const losses = [forward(nodes, leaves).at(-1)];
+  const losses = [last(forward(nodes, leaves))];
   for (let i = 0; i < steps; i++) {
     try {
       const grads = gradients(nodes, leaves), next = { ...leaves };
       nodes.forEach((node, j) => { if (learn.includes(node.name) && !node.op) next[node.name] -= rate * grads[j]; });
-      if (Object.values(next).some(v => Math.abs(v) > LARGEST)) throw new Error("A leaf would leave the numbers that fit here.");
-      const loss = forward(nodes, next).at(-1);
+      if (Object.values(next).some(v => Math.abs(v) > LARGEST)) throw new Error("A leaf would get too large to show.");
+      const loss = last(forward(nodes, next));
       gradients(nodes, next);
       losses.push(loss);
       leaves = next;
     } catch (error) {
-      return { leaves, losses, problem: `${error.message} The step was too large: take a smaller learning rate, or go back to the start.` };
+      const why = /** @type {Error} */ (error).message;
+      const problem = `${why} The step was too large. Pick a smaller learning rate, or go back to the start.`;
+      return { leaves, losses, problem };
     }
   }
   return { leaves, losses, problem: "" };
 }
 
-// Pixels: the middle of every box, the boxes' size, and the curve of every edge. Layers run across, or down where it is narrow.
+/**
+ * Pixels: the middle of every box, the boxes' size, and the stops of every edge. Layers run across, or down if it's
+ * narrow.
+ * @param {Vertex[]} nodes
+ * @param {Edge[]} edges
+ * @param {number} width
+ */
 export function graphPlaces(nodes, edges, width) {
   const layers = 1 + Math.max(...nodes.map(node => node.at[0]));
-  const through = edges.flatMap(edge => edge[3].map(place => place[1])), slots = nodes.map(node => node.at[1]);
-  const low = Math.min(...slots, ...through), high = Math.max(...slots, ...through), span = high - low + 1;
-  const down = width / layers < 100, box = { w: 0, h: down && width / span < 96 ? 80 : 64 }; // room for a label of two lines
-  const cell = down ? { main: box.h + 26, cross: Math.min(width / span, 170) } : { main: Math.min(width / layers, 160), cross: box.h + 16 };
+  const slots = [...nodes.map(node => node.at[1]), ...edges.flatMap(edge => edge[3].map(place => place[1]))];
+  const low = Math.min(...slots), span = Math.max(...slots) - low + 1, down = width / layers < 100;
+  const box = { w: 0, h: down && width / span < 96 ? 80 : 64 }; // room for a label of two lines
+  const cell = down ? { main: box.h + 26, cross: Math.min(width / span, 170) }
+    : { main: Math.min(width / layers, 160), cross: box.h + 16 };
   box.w = Math.max(70, Math.min(down ? cell.cross - (cell.cross < 90 ? 4 : 10) : cell.main - 20, 132));
-  const size = down ? { w: Math.max(width, (box.w + 4) * span), h: cell.main * layers } : { w: width, h: cell.cross * span };
+  const size = down ? { w: Math.max(width, (box.w + 4) * span), h: cell.main * layers }
+    : { w: width, h: cell.cross * span };
   if (down) cell.cross = Math.max(cell.cross, box.w + 4);
   const left = down ? (size.w - cell.cross * span) / 2 : (width - cell.main * layers) / 2;
+  /** @param {number[]} place */
   const at = ([layer, slot]) => {
     const main = (layer + 0.5) * cell.main, cross = (slot - low + 0.5) * cell.cross;
     return down ? [left + cross, main] : [left + main, cross];
   };
-  const middles = nodes.map(node => at(node.at)), half = (down ? box.h : box.w) / 2;
+  /** @param {number[]} point @param {number} main @param {number} cross */
   const shifted = ([x, y], main, cross) => (down ? [x + cross, y + main] : [x + main, y + cross]);
-  const curves = edges.map(([from, to, k, places]) => {
-    const others = edges.filter(edge => edge[1] === to).sort((a, b) => side(a, nodes) - side(b, nodes) || a[2] - b[2]);
+  /** Which side an edge arrives from. @param {Edge} edge */
+  const side = ([from, , , through]) => through.at(-1)?.[1] ?? nodes[from].at[1];
+  const middles = nodes.map(node => at(node.at)), half = (down ? box.h : box.w) / 2;
+  const stops = edges.map(([from, to, k, through]) => {
+    const others = edges.filter(edge => edge[1] === to).sort((a, b) => side(a) - side(b) || a[2] - b[2]);
     const port = (others.findIndex(edge => edge[2] === k) - (others.length - 1) / 2) * 18;
-    const stops = [shifted(middles[from], half, 0), ...places.flatMap(place => [-half, half].map(d => shifted(at(place), d, 0))),
-      shifted(middles[to], -half, port)];
-    return stops;
+    const between = through.flatMap(place => [-half, half].map(d => shifted(at(place), d, 0)));
+    return [shifted(middles[from], half, 0), ...between, shifted(middles[to], -half, port)];
   });
-  return { down, box, size, middles, curves };
-}
-const side = ([from, , , places], nodes) => places.at(-1)?.[1] ?? nodes[from].at[1];
-
-function curve(stops, down) {
-  return stops.map(([x, y], i) => {
-    if (i === 0) return `M${x},${y}`;
-    const [x0, y0] = stops[i - 1];
-    return down ? `C${x0},${(y0 + y) / 2} ${x},${(y0 + y) / 2} ${x},${y}` : `C${(x0 + x) / 2},${y0} ${(x0 + x) / 2},${y} ${x},${y}`;
-  }).join("");
+  return { down, box, size, middles, stops };
 }
 
-// A triangle whose point is at (x, y); it points along the layers, or against them.
+/** @param {number[][]} stops @param {boolean} down */
+const curve = (stops, down) => stops.map(([x, y], i) => {
+  if (i === 0) return `M${x},${y}`;
+  const [x0, y0] = stops[i - 1], across = (x0 + x) / 2, along = (y0 + y) / 2;
+  return down ? `C${x0},${along} ${x},${along} ${x},${y}` : `C${across},${y0} ${across},${y} ${x},${y}`;
+}).join("");
+
+/** A triangle that points along the layers, or against them, with its tip at (x, y).
+ * @param {number[]} point @param {boolean} down @param {boolean} against */
 function tip([x, y], down, against) {
   const d = against ? 8 : -8;
   return down ? `M${x},${y}l-4.5,${d}h9z` : `M${x},${y}l${d},-4.5v9z`;
 }
 
-// What a step of the walk does, in words with its numbers: a list of lines.
+/** What a step of the walk does, in words with its numbers: a list of lines.
+ * @param {Vertex[]} nodes @param {number[]} values @param {number} step */
 export function explained(nodes, values, step) {
-  const operations = nodes.flatMap((node, i) => (node.op ? [i] : [])), last = nodes.at(-1).name;
+  const operations = nodes.flatMap((node, i) => (node.op ? [i] : [])), end = last(nodes).name;
   if (step === 0) return ["The leaves have their values. Forward: compute one box after the other."];
   if (step <= operations.length) {
     const i = operations[step - 1], node = nodes[i];
-    return [`Forward: ${nodeLabel(node)} = ${fillIn(node.text, operands(node, values).map(signed))} = ${number(values[i])}`];
+    const filled = fillIn(node.text ?? "", operands(node, values).map(signed));
+    return [`Forward: ${nodeLabel(node)} = ${filled} = ${number(values[i])}`];
   }
-  if (step === operations.length + 1) return [`Backward starts at the end. Raise ${last} by a little, and ${last} rises by as much: d${last} = 1.`];
+  if (step === operations.length + 1)
+    return [`Backward starts at the end. If ${end} rises by a little, ${end} rises by just as much: d${end} = 1.`];
   const { node: i, upstream, parts } = walkBack(nodes, values).sent[step - operations.length - 2], node = nodes[i];
-  const names = node.args.map(arg => ("node" in arg ? nodes[arg.node].name : number(arg.value)));
-  return [`Backward through ${nodeLabel(node)}. From upstream came d${node.name} = ${number(upstream)}. It sends local × upstream:`,
-    ...parts.map(({ to, k, local, part, before }) => {
-      const words = fillIn(node.local[k], names, node.name), slope = words === number(local) ? words : `(${words} = ${number(local)})`;
-      const sum = before === 0 ? "" : `, added to what was there: d${nodes[to].name} = ${number(before)} + ${signed(part)} = ${number(before + part)}`;
-      return `to ${nodes[to].name}: ${slope} × ${signed(upstream)} = ${number(part)}${sum}`;
-    })];
+  const names = (node.args ?? []).map(arg => ("node" in arg ? nodes[arg.node].name : number(arg.value)));
+  const sends = `Backward through ${nodeLabel(node)}. From upstream it gets d${node.name} = ${number(upstream)}, `
+    + "and it sends local × upstream:";
+  return [sends, ...parts.map(({ to, k, local, part, before }) => {
+    const words = fillIn(node.local?.[k] ?? "", names, node.name), { name } = nodes[to];
+    const slope = words === number(local) ? words : `(${words} = ${number(local)})`;
+    const added = `, added to what's there: d${name} = ${number(before)} + ${signed(part)} = ${number(before + part)}`;
+    return `to ${name}: ${slope} × ${signed(upstream)} = ${number(part)}${before === 0 ? "" : added}`;
+  })];
+}
+
+/** A small picture of how the loss fell. @param {number[]} losses @returns {Mark[]} */
+function sparkline(losses) {
+  const x = scale({ low: 0, high: Math.max(10, losses.length - 1) }, 3, 117);
+  const low = Math.min(0, ...losses), y = scale({ low, high: Math.max(...losses, low + 1e-12) }, 33, 3);
+  return [line(0, y.at(0), 120, y.at(0), { class: "nw-backprop-base" }),
+    ["path", { d: path(losses.map((loss, i) => [x.at(i), y.at(loss)])), class: "nw-backprop-line" }],
+    ["circle", { cx: x.at(losses.length - 1), cy: y.at(last(losses)), r: 2.5 }]];
 }
 
 export default widget(frame => {
   const { model, root, on, cleanup } = frame;
-  const nodes = model.get("nodes"), edges = model.get("edges"), start = model.get("start");
-  const operations = nodes.flatMap((node, i) => (node.op ? [i] : [])), count = operations.length, end = 2 * count + 1;
-  const names = nodes.filter(node => !node.op).map(node => node.name), last = nodes.at(-1).name;
+  /** @type {Vertex[]} */
+  const nodes = model.get("nodes");
+  /** @type {Edge[]} */
+  const edges = model.get("edges");
+  /** @type {Leaves} */
+  const start = model.get("start");
+  const operations = nodes.flatMap((node, i) => (node.op ? [i] : []));
+  const ops = operations.length, end = 2 * ops + 1;
+  const names = nodes.filter(node => !node.op).map(node => node.name), result = last(nodes).name;
   const sorry = h("p", { class: "nw-backprop-sorry", role: "status" });
   const learners = () => names.filter(name => model.get("learn").includes(name));
   if (model.get("step") > end) put(model, { step: end }); // a link may ask for more
+  /** @param {number} step */
   const go = step => put(model, { step: Math.max(0, Math.min(end, step)) });
 
-  // the graph
-  const drawn = s("svg", { "aria-hidden": "true" });
+  // The graph
+  const edgesDrawn = s("svg", { "aria-hidden": "true" });
   const boxes = nodes.map((node, i) => {
     const parts = { name: h("span", { class: "nw-muted" }, nodeLabel(node)), value: h("b"), grad: h("i") };
-    const box = h("button", { type: "button", class: "nw-backprop-box nw-moves", onclick: () => choose(i) }, parts.name, parts.value, parts.grad);
+    const box = button(Object.values(parts), () => choose(i), { class: "nw-backprop-box nw-moves" });
     return { box, ...parts };
   });
-  const paper = h("div", { class: "nw-backprop-paper" }, drawn, boxes.map(({ box }) => box));
+  const paper = h("div", { class: "nw-backprop-paper" }, edgesDrawn, boxes.map(({ box }) => box));
   const graph = h("div", {
     class: "nw-backprop-graph", role: "group", "aria-label": "Graph: the left and right arrow keys step",
     onkeydown: event => {
@@ -174,33 +239,44 @@ export default widget(frame => {
       go(model.get("step") + by);
     },
   }, paper);
+  /** @param {number} i */
   function choose(i) {
-    const node = nodes[i], place = operations.indexOf(i);
-    if (!node.op) return inputs[node.name].focus();
-    go(model.get("step") <= count ? place + 1 : end - place);
+    const place = operations.indexOf(i);
+    if (place < 0) inputs[nodes[i].name].focus();
+    else go(model.get("step") <= ops ? place + 1 : end - place);
   }
 
-  // the walk
-  const back = button("◀ Back", () => go(model.get("step") - 1)), next = button("Next ▶", () => go(model.get("step") + 1));
+  // The walk
+  const back = button("◀ Back", () => go(model.get("step") - 1));
+  const next = button("Next ▶", () => go(model.get("step") + 1));
   const says = h("div", { class: "nw-backprop-says", "aria-live": "polite" });
-  const where = step => `${step} of ${end}, ${step === 0 ? "leaves" : step <= count ? "forward" : "backward"}`;
-  const steps = h("div", { class: "nw-row nw-backprop-steps" }, back, next, slider(frame, "step", { label: "Step", low: 0, high: end, step: 1, shown: where }));
+  /** @param {number} step */
+  const where = step => `${step} of ${end}, ${step === 0 ? "leaves" : step <= ops ? "forward" : "backward"}`;
+  const steps = h("div", { class: "nw-row nw-backprop-steps" }, back, next,
+    slider(frame, "step", { label: "Step", low: 0, high: end, step: 1, shown: where }));
 
-  // the leaves
-  const inputs = {}, cells = {};
+  // The leaves
+  const inputs = /** @type {Record<string, HTMLInputElement>} */ ({});
+  const cells = /** @type {Record<string, { grad: HTMLElement, check: HTMLElement, learns: HTMLInputElement }>} */ ({});
   const rows = names.map(name => {
-    const read = () => edit(name, Number(inputs[name].value.trim() === "" ? NaN : inputs[name].value));
-    inputs[name] = h("input", { type: "number", step: 0.1, "aria-label": `Value of ${name}`, onchange: read });
-    const learns = h("input", { type: "checkbox", "aria-label": `${name} learns`, onchange: () => {
-      put(model, { learn: names.filter(other => (other === name ? learns.checked : learners().includes(other))) });
-    } });
+    const input = inputs[name] = h("input", {
+      type: "number", step: 0.1, "aria-label": `Value of ${name}`,
+      onchange: () => edit(name, input.value.trim() === "" ? NaN : Number(input.value)),
+    });
+    const learns = h("input", {
+      type: "checkbox", "aria-label": `${name} learns`, onchange: () => {
+        put(model, { learn: names.filter(other => (other === name ? learns.checked : learners().includes(other))) });
+      },
+    });
     cells[name] = { grad: h("td"), check: h("td"), learns };
-    return h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, inputs[name]), cells[name].grad, cells[name].check,
+    return h("tr", {}, h("th", { scope: "row" }, name), h("td", {}, input), cells[name].grad, cells[name].check,
       h("td", {}, h("label", { class: "nw-backprop-tick" }, learns)));
   });
-  const table = h("table", { class: "nw-backprop-leaves" },
-    h("thead", {}, h("tr", {}, ["leaf", "value", "gradient", "by nudging", "learns"].map(words => h("th", { scope: "col" }, words)))),
-    h("tbody", {}, rows));
+  const titles = ["leaf", "value", "gradient", "by nudging", "learns"].map(words => h("th", { scope: "col" }, words));
+  const table = h("table", { class: "nw-backprop-leaves" }, h("thead", {}, h("tr", {}, titles)), h("tbody", {}, rows));
+  /** @param {number} value */
+  const short = value => String(Number(value.toPrecision(4)));
+  /** @param {string} name @param {number} value */
   function edit(name, value) {
     const leaves = { ...model.get("leaves"), [name]: value };
     sorry.textContent = "";
@@ -209,92 +285,103 @@ export default widget(frame => {
       gradients(nodes, leaves);
       put(model, { leaves, losses: [] });
     } catch (error) {
-      sorry.textContent = `${error.message} So ${name} keeps its value.`;
+      sorry.textContent = `${/** @type {Error} */ (error).message} So ${name} keeps its value.`;
     }
-    inputs[name].value = shownInput(model.get("leaves")[name]);
+    inputs[name].value = short(model.get("leaves")[name]);
   }
-  const shownInput = value => String(Number(value.toPrecision(4)));
 
-  // gradient descent; a trail that does not lead to the present loss is of leaves that someone has changed since
-  const trail = loss => (Math.abs(model.get("losses").at(-1) - loss) <= 1e-9 * Math.abs(loss) ? model.get("losses") : []);
+  // Gradient descent; a trail that doesn't lead to the present loss belongs to leaves someone has changed since.
+  /** @param {number} loss @returns {number[]} */
+  const trail = loss => {
+    const losses = model.get("losses");
+    return Math.abs(losses.at(-1) - loss) <= 1e-9 * Math.abs(loss) ? losses : [];
+  };
+  /** @param {number} many */
   const learn = many => {
     const { leaves, losses, problem } = descend(nodes, model.get("leaves"), learners(), model.get("rate"), many);
     sorry.textContent = problem;
     put(model, { leaves, losses: [...trail(losses[0]).slice(0, -1), ...losses].slice(-KEPT) });
   };
-  const rewind = () => { sorry.textContent = ""; put(model, { leaves: { ...start }, losses: [] }); };
-  const one = button("Take a step", () => learn(1)), ten = button("10 steps", () => learn(10)), home = button("Back to the start", rewind);
-  const curveOf = s("svg", { viewBox: "0 0 120 36", "aria-hidden": "true", class: "nw-backprop-losses" });
+  const one = button("Take a step", () => learn(1)), ten = button("10 steps", () => learn(10));
+  const home = button("Back to the start", () => {
+    sorry.textContent = "";
+    put(model, { leaves: { ...start }, losses: [] });
+  });
+  const spark = s("svg", { viewBox: "0 0 120 36", "aria-hidden": "true", class: "nw-backprop-losses" });
   const fall = h("p", { role: "status" });
   root.append(graph, steps, says, h("div", { class: "nw-backprop-below" }, table, h("div", {},
-    slider(frame, "rate", { label: "Learning rate", step: 0.05, shown: number, to: x => Number((10 ** x).toPrecision(3)), from: Math.log10 }),
-    h("div", { class: "nw-row" }, one, ten, home), h("div", { class: "nw-backprop-fall" }, fall, curveOf))), sorry);
+    slider(frame, "rate", {
+      label: "Learning rate", step: 0.05, shown: number, to: x => Number((10 ** x).toPrecision(3)), from: Math.log10,
+    }),
+    h("div", { class: "nw-row" }, one, ten, home), h("div", { class: "nw-backprop-fall" }, fall, spark))), sorry);
 
   function draw() {
     const leaves = model.get("leaves"), step = Math.min(model.get("step"), end), taught = learners();
     const values = forward(nodes, leaves), { sent } = walkBack(nodes, values);
-    const arrived = nodes.map(() => []), gone = new Set(), active = new Set();
-    if (step > count) arrived.at(-1).push(1);
-    sent.slice(0, Math.max(0, step - count - 1)).forEach(({ node, parts }, i) => parts.forEach(({ to, k, part }) => {
+    const arrived = nodes.map(() => /** @type {number[]} */ ([])), gone = new Set(), active = new Set();
+    if (step > ops) last(arrived).push(1);
+    sent.slice(0, Math.max(0, step - ops - 1)).forEach(({ node, parts }, i) => parts.forEach(({ to, k, part }) => {
       arrived[to].push(part);
       gone.add(`${node} ${k}`);
-      if (i === step - count - 2) active.add(`${node} ${k}`);
+      if (i === step - ops - 2) active.add(`${node} ${k}`);
     }));
-    const now = step === 0 ? -1 : step <= count ? operations[step - 1] : step === count + 1 ? nodes.length - 1 : sent[step - count - 2].node;
-    const total = grads => grads.reduce((sum, g) => sum + g, 0);
+    const now = step === 0 ? -1 : step <= ops ? operations[step - 1]
+      : step === ops + 1 ? nodes.length - 1 : sent[step - ops - 2].node;
     const due = nodes.map((_, i) => edges.filter(edge => edge[0] === i).length || 1);
-    const slope = i => (arrived[i].length === 0 ? "" : number(total(arrived[i])) + (arrived[i].length < due[i] ? " + …" : ""));
+    const slopes = arrived.map((parts, i) => (parts.length === 0 ? ""
+      : number(sum(parts)) + (parts.length < due[i] ? " + …" : "")));
+    const known = nodes.map((node, i) => !node.op || operations.indexOf(i) < step);
 
     if (!graph.clientWidth) return; // not on the page yet: the observer below calls again
-    const width = Math.max(280, graph.clientWidth), places = graphPlaces(nodes, edges, width), { down, box } = places;
-    Object.assign(paper.style, { width: `${places.size.w}px`, height: `${places.size.h}px` });
+    const { down, box, size, middles, stops } = graphPlaces(nodes, edges, Math.max(280, graph.clientWidth));
+    Object.assign(paper.style, { width: `${size.w}px`, height: `${size.h}px` });
     boxes.forEach(({ box: element, value, grad }, i) => {
-      const node = nodes[i], known = !node.op || operations.indexOf(i) < step, [x, y] = places.middles[i];
-      Object.assign(element.style, { left: `${x - box.w / 2}px`, top: `${y - box.h / 2}px`, width: `${box.w}px`, height: `${box.h}px` });
-      value.textContent = known ? number(values[i]) : "?";
-      grad.textContent = slope(i) ? `d${node.name} ${box.w < 110 ? "" : "= "}${slope(i)}` : "\u00a0";
+      const { name } = nodes[i], [x, y] = middles[i], words = known[i] ? number(values[i]) : "not computed yet";
+      const place = { left: x - box.w / 2, top: y - box.h / 2, width: box.w, height: box.h };
+      Object.entries(place).forEach(([side, pixels]) => element.style.setProperty(side, `${pixels}px`));
+      value.textContent = known[i] ? number(values[i]) : "?";
+      grad.textContent = slopes[i] ? `d${name} ${box.w < 110 ? "" : "= "}${slopes[i]}` : "\u00a0";
       element.setAttribute("aria-current", String(i === now));
-      element.classList.toggle("nw-waits", !known);
-      element.setAttribute("aria-label", `${nodeLabel(node)}: ${known ? number(values[i]) : "not computed yet"}${slope(i) ? `, gradient ${slope(i)}` : ""}`);
+      element.classList.toggle("nw-waits", !known[i]);
+      element.setAttribute("aria-label",
+        `${nodeLabel(nodes[i])}: ${words}${slopes[i] ? `, gradient ${slopes[i]}` : ""}`);
     });
-    drawn.setAttribute("viewBox", `0 0 ${places.size.w} ${places.size.h}`);
-    drawn.replaceChildren(...edges.flatMap(([, to, k], e) => {
-      const stops = places.curves[e], key = `${to} ${k}`, known = operations.indexOf(to) < step;
-      const strong = active.has(key) || (step <= count && to === now), kind = gone.has(key) ? "nw-back" : known ? "nw-forth" : "nw-waits";
-      const against = gone.has(key);
-      return [s("path", { d: curve(stops, down), class: `${kind}${strong ? " nw-strong" : ""}` }),
-        s("path", { d: tip(against ? stops[0] : stops.at(-1), down, against), class: `${kind} nw-tip` })];
+    edgesDrawn.setAttribute("viewBox", `0 0 ${size.w} ${size.h}`);
+    edgesDrawn.replaceChildren(...edges.flatMap(([, to, k], e) => {
+      const key = `${to} ${k}`, against = gone.has(key), strong = active.has(key) || (step <= ops && to === now);
+      const kind = against ? "nw-back" : known[to] ? "nw-forth" : "nw-waits", way = stops[e];
+      return [s("path", { d: curve(way, down), class: `${kind}${strong ? " nw-strong" : ""}` }),
+        s("path", { d: tip(against ? way[0] : last(way), down, against), class: `${kind} nw-tip` })];
     }));
 
-    says.replaceChildren(...explained(nodes, values, step).map(line => h("p", {}, line)));
+    says.replaceChildren(...explained(nodes, values, step).map(words => h("p", {}, words)));
     enable(step > 0, back);
     enable(step < end, next);
     names.forEach(name => {
-      const i = nodes.findIndex(node => node.name === name), check = nudged(nodes, leaves, name);
-      if (document.activeElement !== inputs[name] || Number(inputs[name].value) !== leaves[name]) inputs[name].value = shownInput(leaves[name]);
-      cells[name].grad.textContent = slope(i) || "…";
+      const i = nodes.findIndex(node => node.name === name), check = nudged(nodes, leaves, name), input = inputs[name];
+      if (document.activeElement !== input || Number(input.value) !== leaves[name]) input.value = short(leaves[name]);
+      cells[name].grad.textContent = slopes[i] || "…";
       cells[name].check.textContent = check === null ? "no value there" : number(check);
       cells[name].learns.checked = taught.includes(name);
     });
-    const losses = trail(values.at(-1)), taken = losses.length - 1;
+    const losses = trail(last(values)), taken = losses.length - 1;
     enable(taught.length > 0, one, ten);
     enable(names.some(name => leaves[name] !== start[name]) || taken > 0, home);
-    fall.textContent = taught.length === 0 ? "Tick a leaf that may learn." : taken < 1
-      ? `${last} = ${number(values.at(-1))}. A step moves ${taught.join(", ")} by −rate × gradient.`
-      : `${last}: ${number(losses[0])} → ${number(losses.at(-1))} after ${taken} step${taken > 1 ? "s" : ""}${losses.at(-1) > losses[0] ? ". It rises: the steps are too large." : "."}`;
-    curveOf.style.display = taken < 1 ? "none" : "";
-    if (taken > 0) curveOf.replaceChildren(...sparkline(losses));
+    fall.textContent = fell(taught, losses, last(values));
+    spark.style.display = taken < 1 ? "none" : "";
+    if (taken > 0) spark.replaceChildren(...drawn(sparkline(losses)));
+  }
+
+  /** @param {string[]} taught @param {number[]} losses @param {number} now */
+  function fell(taught, losses, now) {
+    const taken = losses.length - 1;
+    if (!taught.length) return "Check a leaf that may learn.";
+    if (taken < 1) return `${result} = ${number(now)}. A step moves ${taught.join(", ")} by −rate × gradient.`;
+    const then = last(losses), rises = then > losses[0] ? ". It's rising: the steps are too large." : ".";
+    return `${result}: ${number(losses[0])} → ${number(then)} after ${count(taken, "step")}${rises}`;
   }
   const watch = new ResizeObserver(draw);
   watch.observe(graph);
   cleanup(() => watch.disconnect());
   on("leaves step learn losses", draw);
 });
-
-function sparkline(losses) {
-  const low = Math.min(0, ...losses), high = Math.max(...losses), x = i => 3 + 114 * i / Math.max(10, losses.length - 1);
-  const y = loss => 33 - 30 * (loss - low) / (high - low || 1);
-  return [s("line", { x1: 0, x2: 120, y1: y(0), y2: y(0), class: "nw-backprop-base" }),
-    s("path", { d: losses.map((loss, i) => `${i ? "L" : "M"}${x(i).toFixed(1)},${y(loss).toFixed(1)}`).join(""), class: "nw-backprop-line" }),
-    s("circle", { cx: x(losses.length - 1), cy: y(losses.at(-1)), r: 2.5 })];
-}

@@ -1,8 +1,9 @@
 """A computation graph to step through: values forward, gradients backward, one node at a time.
 
-`Backprop("tanh(w * x + b)", w=0.8, x=1.5, b=-0.4)`. The expression is read with `ast` into a list of nodes and never
-run; what lies between may be named: `Backprop("p = w * x; s = p + b; tanh(s)", …)`. The graph is laid out here, in
-layers and slots; the module beside it (`backprop.js`) computes and draws. Left out: arrays; chapter 2 builds those.
+`Backprop("tanh(w * x + b)", w=0.8, x=1.5, b=-0.4)`. `ast` reads the expression into a list of nodes, and nothing ever
+runs it. You can name the steps in between: `Backprop("p = w * x; s = p + b; tanh(s)", …)`. We lay out the graph here,
+in layers and slots; the module beside this file (`backprop.js`) computes and draws. Left out: arrays; chapter 2 builds
+those.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from book.widgets.base import Number, Whole, Widget
 from helpers import plots
 
 # operation: what it computes, its local derivatives (of the operands a, b and the result out), and both as text, in
-# which {0} and {1} stand for the operands and {out} for the result. The same functions stand in backprop.js.
+# which {0} and {1} stand for the operands and {out} for the result. backprop.js has the same functions.
 OPERATIONS = {
     "add": (lambda a, b: a + b, lambda a, b, out: (1, 1), "{0} + {1}", ("1", "1")),
     "sub": (lambda a, b: a - b, lambda a, b, out: (1, -1), "{0} − {1}", ("1", "−1")),
@@ -36,16 +37,16 @@ SQUARE = ("{0}²", ("2 · {0}", ""))  # `** 2` reads better than ^2
 SIGNS = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.Pow: "pow"}
 CALLS = ("exp", "log", "tanh", "sigmoid", "relu")
 ALLOWED = "+ − * /, ** with a plain number, and exp, log, tanh, sigmoid, relu of one number"
-MOST = 24  # nodes that still fit into a column of text
+MOST = 24  # nodes that still fit in a column of text
 LARGEST = 1e6  # of a leaf
 
 
 class Backprop(Widget):
     """The graph of an expression, with its values, its gradients, and gradient descent on its leaves.
 
-    expression: a formula, or several that name what lies between, separated by `;` or line breaks; the last one is the
-    result. leaves: a number for each name that the formulas do not define. learn: the leaves that gradient descent
-    moves (default: all). step: how many steps of the walk are done (default: forward, and two backward).
+    expression: a formula, or several that name the steps in between, separated by `;` or line breaks; the last one is
+    the result. leaves: a number for each name the formulas don't define. learn: the leaves that gradient descent moves
+    (default: all). step: how many steps of the walk are done (default: forward, and two backward).
     Raises ValueError or traitlets.TraitError with a sentence. Built in chapter 2.
     """
 
@@ -54,7 +55,7 @@ class Backprop(Widget):
     expression = traitlets.Unicode(read_only=True).tag(sync=True)
     nodes = traitlets.List(read_only=True, help="each after its parents; see `read`").tag(sync=True)
     edges = traitlets.List(read_only=True, help="[from, to, argument, [[layer, slot], …]]").tag(sync=True)
-    start = traitlets.Dict(read_only=True, help="the leaves that it began with").tag(sync=True)
+    start = traitlets.Dict(read_only=True, help="the leaves it started with").tag(sync=True)
     leaves = traitlets.Dict(help="name → number").tag(sync=True)
     learn = traitlets.List(help="names of the leaves that a step of gradient descent moves").tag(sync=True)
     step = Whole(0, 0, 2 * MOST).tag(sync=True)
@@ -76,7 +77,7 @@ class Backprop(Widget):
     def _check_leaves(self, proposal):
         wanted, given = [node["name"] for node in self.nodes if "op" not in node], proposal["value"]
         if set(given) != set(wanted):
-            raise traitlets.TraitError(f"Values for {_list(given)} came; the graph has the leaves {_list(wanted)}.")
+            raise traitlets.TraitError(f"leaves must have values for {_list(wanted)}; got {_list(given)}.")
         values = {name: _number(name, given[name]) for name in wanted}
         backward(self.nodes, evaluate(self.nodes, values))
         return values
@@ -84,18 +85,18 @@ class Backprop(Widget):
     @traitlets.validate("learn")
     def _check_learn(self, proposal):
         if unknown := [name for name in proposal["value"] if name not in self.start]:
-            raise traitlets.TraitError(f"{unknown[0]!r} cannot learn; the leaves are {_list(self.start)}.")
+            raise traitlets.TraitError(f"learn must name leaves ({_list(self.start)}); got {unknown[0]!r}.")
         return proposal["value"]
 
     @traitlets.validate("step")
     def _check_step(self, proposal):
         last = 2 * sum("op" in node for node in self.nodes) + 1
         if proposal["value"] > last:
-            raise traitlets.TraitError(f"step = {proposal['value']} came; this graph has the steps 0 to {last}.")
+            raise traitlets.TraitError(f"step must be from 0 to {last} in this graph; got {proposal['value']}.")
         return proposal["value"]
 
     def gradients(self) -> dict[str, float]:
-        """d(result)/d(leaf) for each leaf, at the present values."""
+        """d(result)/d(leaf) for each leaf, at the current values."""
         values = evaluate(self.nodes, self.leaves)
         found = backward(self.nodes, values)
         return {node["name"]: found[i] for i, node in enumerate(self.nodes) if "op" not in node}
@@ -119,7 +120,7 @@ class Backprop(Widget):
         ax = plots.boxes(place, direct, width=width, height=height, box=(1.05, 0.7))
         ax.set_ylim(-0.95 * max(slots) - 0.4, -0.95 * min(slots) + 0.4)
         for a, b, _, through in self.edges:
-            if through:  # around the boxes between
+            if through:  # around the boxes in between
                 (x0, y0, _), (x1, y1, _) = place[names[a]], place[names[b]]
                 way = [(1.25 * layer + dx, -0.95 * slot) for layer, slot in through for dx in (-0.52, 0.52)]
                 ax.plot(*zip((x0 + 0.53, y0), *way), color=plots.MUTED, linewidth=1.2)
@@ -145,7 +146,7 @@ def read(expression: str, leaves) -> list[dict]:
     try:
         lines = ast.parse(expression.strip()).body
     except SyntaxError as error:
-        raise ValueError(f"The expression {expression!r} cannot be read ({error.msg}); write it as Python.") from None
+        raise ValueError(f"Can't read the expression {expression!r} ({error.msg}). Write it as in Python.") from None
     nodes, index, used = [], {}, {node.id for line in lines for node in ast.walk(line) if isinstance(node, ast.Name)}
 
     def operand(tree) -> dict:
@@ -155,7 +156,7 @@ def read(expression: str, leaves) -> list[dict]:
             case ast.Name(id=name):
                 if name not in index:
                     if name not in leaves:
-                        raise ValueError(f"The expression uses {name}, but no value came for it: add {name}=0.5.")
+                        raise ValueError(f"The expression uses {name}, but {name} has no value. Add {name}=0.5.")
                     index[name] = len(nodes)
                     nodes.append({"name": name})
                 return {"node": index[name]}
@@ -165,11 +166,11 @@ def read(expression: str, leaves) -> list[dict]:
                 return operation(SIGNS[type(sign)], operand(left), operand(right))
             case ast.Call(func=ast.Name(id=name), args=[inner], keywords=[]) if name in CALLS:
                 return operation(name, operand(inner))
-        raise ValueError(f"{ast.unparse(tree)!r} came; an expression may hold {ALLOWED}.")
+        raise ValueError(f"An expression may use {ALLOWED}; got {ast.unparse(tree)!r}.")
 
     def operation(op: str, *args: dict) -> dict:
         if op == "pow" and "node" in args[1]:
-            raise ValueError("The exponent came as a name; `**` takes a plain number, for example x ** 2.")
+            raise ValueError(f"`**` takes a plain number, as in x ** 2; got {nodes[args[1]['node']]['name']!r}.")
         if all("value" in arg for arg in args):  # 1 / 2 needs no node
             return {"value": _compute(op, [arg["value"] for arg in args], expression)}
         _, _, text, local = OPERATIONS[op]
@@ -185,30 +186,30 @@ def read(expression: str, leaves) -> list[dict]:
         match line:
             case ast.Assign(targets=[ast.Name(id=name)], value=tree):
                 if name in index or name in leaves:
-                    raise ValueError(f"{name} gets a value twice; give each name one.")
+                    raise ValueError(f"{name} gets a value twice. Give each name one value.")
                 found = operand(tree)
                 if "op" not in nodes[found.get("node", 0)] or "value" in found or found["node"] != len(nodes) - 1:
-                    raise ValueError(f"{name} = {ast.unparse(tree)} computes nothing; use the name on its right side.")
+                    raise ValueError(f"{name} = {ast.unparse(tree)} computes nothing. Use the name on its right side.")
                 index[name] = found["node"]
                 del index[nodes[found["node"]]["name"]]
                 nodes[found["node"]]["name"] = name
             case ast.Expr(value=tree):
                 found = operand(tree)
             case _:
-                raise ValueError(f"{ast.unparse(line)!r} came; write formulas, such as `p = w * x; tanh(p)`.")
+                raise ValueError(f"Write formulas, such as `p = w * x; tanh(p)`; got {ast.unparse(line)!r}.")
     if not lines or "op" not in (nodes[-1] if nodes else {}) or found != {"node": len(nodes) - 1}:
-        raise ValueError(f"The expression {expression!r} computes nothing in its last part; try w * x + b.")
+        raise ValueError(f"The last part of the expression {expression!r} computes nothing. Try w * x + b.")
     reached = _ancestors(nodes)
     idle = [node["name"] for i, node in enumerate(nodes) if i not in reached]
     if spare := [*(name for name in leaves if name not in index), *idle]:
-        raise ValueError(f"{spare[0]} does not take part in the result; leave it out, or use it.")
+        raise ValueError(f"{spare[0]} isn't part of the result. Leave it out, or use it.")
     if len(nodes) > MOST:
-        raise ValueError(f"The graph would have {len(nodes)} nodes; up to {MOST} can be read, so take a shorter one.")
+        raise ValueError(f"A graph can have up to {MOST} nodes; got {len(nodes)}. Shorten the expression.")
     return nodes
 
 
 def evaluate(nodes: list[dict], leaves: dict) -> list[float]:
-    """The value of every node. Raises ValueError with a sentence where one is not a finite number."""
+    """The value of every node. Raises ValueError with a sentence if one isn't a finite number."""
     values = []
     for node in nodes:
         computed = "op" in node
@@ -219,7 +220,7 @@ def evaluate(nodes: list[dict], leaves: dict) -> list[float]:
 def backward(nodes: list[dict], values: list[float]) -> list[float]:
     """d(result)/d(node) for every node: from the last to the first, local × upstream, added up.
 
-    Raises ValueError with a sentence where a slope is not finite, as that of `x ** 0.5` at 0.
+    Raises ValueError with a sentence if a slope isn't finite, like that of `x ** 0.5` at 0.
     """
     grads = [0.0] * len(nodes)
     grads[-1] = 1.0
@@ -228,7 +229,7 @@ def backward(nodes: list[dict], values: list[float]) -> list[float]:
             try:
                 slopes = OPERATIONS[nodes[i]["op"]][1](*_operands(nodes[i], values), values[i])
             except (ZeroDivisionError, OverflowError):
-                raise ValueError(f"{label(nodes[i])} has no finite slope here; start from other numbers.") from None
+                raise ValueError(f"{label(nodes[i])} has no finite slope here. Start from other numbers.") from None
             for arg, slope in zip(nodes[i]["args"], slopes, strict=True):
                 if "node" in arg:
                     grads[arg["node"]] += slope * grads[i]
@@ -243,8 +244,8 @@ def label(node: dict) -> str:
 def arrange(nodes: list[dict]) -> tuple[list[dict], list[list]]:
     """The nodes with their places (`at`: layer, slot) and formulas, and the edges with the places they pass through.
 
-    An operation stands one layer after its last operand, a leaf one layer before its first use. Within a layer nodes
-    keep at least one slot apart, as near as that allows to the nodes that they feed.
+    An operation sits one layer after its last operand, a leaf one layer before its first use. Within a layer, nodes stay
+    at least one slot apart, and as close as that allows to the nodes they feed.
     """
     uses = [[] for _ in nodes]  # who a node feeds: (node, argument)
     layer = [0] * len(nodes)
@@ -256,7 +257,7 @@ def arrange(nodes: list[dict]) -> tuple[list[dict], list[list]]:
     for i, node in enumerate(nodes):
         if "op" not in node:
             layer[i] = min(layer[j] for j, _ in uses[i]) - 1
-    # a long edge gets a stand-in in every layer that it crosses: (source, layer), shared by that node's edges
+    # a long edge gets a stand-in in every layer it crosses: (source, layer), shared by that node's edges
     feeds, depth = {i: [] for i in range(len(nodes))}, dict(enumerate(layer))
     for i in range(len(nodes)):
         for j, _ in uses[i]:
@@ -297,7 +298,7 @@ def _apart(wishes: list[float], weights: list[float]) -> list[float]:
 
 
 def _ancestors(nodes: list[dict]) -> set[int]:
-    """Indices of the nodes that the last one was computed from, itself included."""
+    """Indices of the nodes that go into the last one, itself included."""
     reached = {len(nodes) - 1}
     for i in reversed(range(len(nodes))):
         if i in reached:
@@ -314,23 +315,21 @@ def _operands(node: dict, values: list[float]) -> list[float]:
 
 
 def _compute(op: str, operands: list[float], what: str) -> float:
-    """The result of one operation. Raises ValueError with a sentence where it is not a finite real number."""
+    """The result of one operation. Raises ValueError with a sentence if it isn't a finite real number."""
     try:
         value = OPERATIONS[op][0](*operands)
     except (ValueError, ZeroDivisionError, OverflowError):
         value = math.nan
     if isinstance(value, complex) or not math.isfinite(value):
         numbers = " and ".join(_shown(v) for v in operands)
-        raise ValueError(f"{what} has no finite value at {numbers}; start from other numbers.")
+        raise ValueError(f"{what} has no finite value at {numbers}. Start from other numbers.")
     return value
 
 
 def _number(name: str, value) -> float:
     real = isinstance(value, (int, float, np.integer, np.floating)) and not isinstance(value, bool)
     if not real or not -LARGEST <= value <= LARGEST:
-        raise traitlets.TraitError(
-            f"{name} = {value!r} came; a leaf is a number from −{LARGEST:,.0f} to {LARGEST:,.0f}."
-        )
+        raise traitlets.TraitError(f"{name} must be a number from −{LARGEST:,.0f} to {LARGEST:,.0f}; got {value!r}.")
     return float(value)
 
 

@@ -49,8 +49,8 @@ class Number(traitlets.Float):
 
     def validate(self, obj, value):
         if isinstance(value, bool) or not isinstance(value, self.kinds) or not self.min <= value <= self.max:
-            wanted = f"{self.kind} from {self.min:,g} to {self.max:,g}"
-            raise traitlets.TraitError(f"{self.name} must be {wanted}; got {value!r}.")
+            low, high = (f"{end:,}" if isinstance(end, int) else f"{end:g}" for end in (self.min, self.max))
+            raise traitlets.TraitError(f"{self.name} must be {self.kind} from {low} to {high}; got {value!r}.")
         return self.cast(value)
 
     cast = staticmethod(float)

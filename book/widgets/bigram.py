@@ -1,8 +1,8 @@
-"""Bigram: chapter 1's table of pairs of characters, from a text that the reader pastes; counted, and learned.
+"""Bigram: chapter 1's table of pairs of characters, from a text the reader pastes; counted, and learned.
 
-Whatever is typed is counted at once, in the page. Below, a table of logits that starts at 0 learns the same text by
-gradient descent, and its loss falls to that of the counts. The methods here compute what `bigram.js` does, in whole
-tables. Left out: longer memories, and tokens other than characters.
+The page counts whatever you type at once. Below, a table of logits that starts at 0 learns the same text by gradient
+descent, and its loss falls to that of the counts. The methods here compute what `bigram.js` does, in whole tables.
+Left out: longer memories, and tokens other than characters.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from helpers import plots, sampling
 
 READ = 100_000  # characters
 DIFFERENT = 4_000  # of them: a table has their number squared
-HELD = 1_000  # from so many characters on, the last tenth is also held out
+HELD = 1_000  # characters from which we hold out the last tenth
 STEPS = 10_000
 SHOWN, BARS = 16, 6  # characters and bars in the picture; the live figure has more
 WRITTEN = 300  # characters
@@ -69,10 +69,9 @@ but someone guesses as it goes.
 class Bigram(Widget):
     """The bigram of the characters of `text`, counted and learned; a reader changes the text and everything else.
 
-    text: up to 100,000 characters, up to 4,000 different. row: the character whose row is shown; "", the most frequent
-    one. shown: the table that is shown and that writes, "counted" or "learned". prompt: what its text begins with; "",
-    the first character. seed: of `sampling.Mulberry32`. rate, steps: of gradient descent. V is the number of different
-    characters.
+    text: up to 100,000 characters, up to 4,000 different ones. row: the character whose row shows; "": the most frequent
+    one. shown: the table that shows and writes, "counted" or "learned". prompt: what its text starts with; "": the first
+    character. seed: of `sampling.Mulberry32`. rate, steps: of gradient descent. V is the number of different characters.
     """
 
     settings = ("text", "row", "shown", "prompt", "seed", "rate", "steps")
@@ -93,14 +92,14 @@ class Bigram(Widget):
         name, text = proposal["trait"].name, proposal["value"]
         if len(text) > READ:
             raise traitlets.TraitError(
-                f"{name} has {len(text):,} characters; the figure reads up to {READ:,}. Cut it: {name}[:{READ}]."
+                f"{name} can have up to {READ:,} characters; got {len(text):,}. Cut it: {name}[:{READ}]."
             )
         if (different := len(set(text))) > DIFFERENT:
             raise traitlets.TraitError(
-                f"{name} has {different:,} different characters; the table has room for {DIFFERENT:,}. Give less text."
+                f"{name} can have up to {DIFFERENT:,} different characters; got {different:,}. Use less text."
             )
         if any("\ud800" <= c <= "\udfff" for c in text):
-            raise traitlets.TraitError(f"{name} holds half of a pair that UTF-8 cannot write; leave it out.")
+            raise traitlets.TraitError(f"{name} has half of a surrogate pair, which UTF-8 can't write. Leave it out.")
         return text
 
     @property
@@ -118,24 +117,24 @@ class Bigram(Widget):
         return N
 
     def counts(self) -> np.ndarray:
-        """(V, V): how often the character of the column came right after that of the row."""
+        """(V, V): how often the character of the column follows that of the row."""
         return self._counts(self._ids())
 
     def probabilities(self) -> np.ndarray:
-        """(V, V): the table that is shown. Rows sum to 1; a counted row is 0 where nothing came after its character."""
+        """(V, V): the table in view. Rows sum to 1; a counted row is 0 if nothing ever follows its character."""
         if self.shown == "learned":
             return _softmax(self.trained()[0])
         N = self.counts()
         return N / np.maximum(N.sum(axis=1, keepdims=True), 1)
 
     def loss(self) -> float | None:
-        """Mean surprise of the counts at the text they come from, in nats a character; None without a pair."""
+        """The counts' mean surprise at the text they come from, in nats per character; None without a pair."""
         N = self.counts()
         i, j = np.nonzero(N)
         return float(-(N[i, j] * np.log(N[i, j] / N.sum(axis=1)[i])).sum() / N.sum() + 0.0) if N.any() else None
 
     def held_out_loss(self) -> float | None:
-        """The first nine tenths counted, 1 added to each count: mean surprise at the last tenth. None if too short."""
+        """The mean surprise at the last tenth, of counts of the first nine with 1 added; None for a text too short."""
         ids = self._ids()
         if len(ids) < HELD:
             return None
@@ -161,7 +160,7 @@ class Bigram(Widget):
         return z, losses
 
     def written(self, n: int = WRITTEN) -> str:
-        """The prompt and n characters more; fewer where the table has nothing to go on with."""
+        """The prompt and n more characters; fewer if the table has nothing to continue with."""
         P, chars, rng = self.probabilities(), self.chars, sampling.Mulberry32(self.seed)
         text = self.prompt or self.text[:1]
         for _ in range(n):
@@ -173,13 +172,13 @@ class Bigram(Widget):
     # The picture
 
     def _row(self) -> int:
-        """The row that is shown: the chosen character's, else that of the most frequent one."""
+        """The row in view: the chosen character's, or else that of the most frequent one."""
         if self.row in self.chars:
             return self.chars.index(self.row)
         return int(np.bincount(self._ids()).argmax())
 
     def _best(self) -> list[tuple[str, float]]:
-        """What follows in the row that is shown: characters and their probabilities, the largest first."""
+        """What follows in the row in view: characters and their probabilities, the largest first."""
         if len(self.text) < 2:
             return []
         p = self.probabilities()[self._row()]
@@ -201,18 +200,18 @@ class Bigram(Widget):
 
     def alt(self) -> str:
         if len(self.text) < 2:
-            return f"A text of {len(self.text)} characters: no pair of characters to count."
+            return f"A text of {len(self.text)} characters, with no pair of characters to count."
         best = ", ".join(f"{label(c)} {p:.2f}" for c, p in self._best()[:3])
         text = self.written(60).replace("\n", "↵")
         return (
             f"A table of which character follows which in a text of {len(self.text):,} characters, {len(self.chars)} "
             f"different; after {label(self.chars[self._row()])!r} comes {best}. The mean surprise is "
-            f"{self.loss():.2f} nats a character. The table writes: {text}"
+            f"{self.loss():.2f} nats per character. The table writes: {text}"
         )
 
 
 def label(char: str) -> str:
-    """A character, or its number where it shows nothing; spaces and line breaks are left to `plots.visible`."""
+    """A character, or its number if it shows nothing. Spaces and line breaks are up to `plots.visible`."""
     return char if char.isprintable() or char in "\n\t" else f"U+{ord(char):04X}"
 
 

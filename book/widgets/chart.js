@@ -94,7 +94,7 @@ export const text = (words, x, y, anchor, more = {}) =>
 export const path = points => points.map(([x, y], i) => `${i ? "L" : "M"}${near(x)},${near(y)}`).join("");
 
 /** @param {number} x */
-const near = x => Math.max(-FAR, Math.min(FAR, x)).toFixed(1);
+export const near = x => Math.max(-FAR, Math.min(FAR, x)).toFixed(1);
 
 /**
  * The same where points above the top aren't followed, except by the one that leaves and the one that comes back.

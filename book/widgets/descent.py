@@ -1,8 +1,8 @@
 """Gradient descent on landscapes of one or two numbers, several learning rates side by side from the same start.
 
 `Descent("bowl", rates=[0.02, 0.4, 1.1])`, or on a function of one number: `Descent(loss, low=0, high=1, start=0.9)`.
-The page has no Python, so a function is sampled here and the module beside it (`descent.js`) draws smooth curves
-through the samples; the named landscapes are formulas on both sides. Left out: noise, and any other optimizer.
+The page has no Python, so we sample a function here, and the module beside this file (`descent.js`) draws smooth curves
+through the samples. The named landscapes are formulas on both sides. Left out: noise, and any other optimizer.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ import traitlets
 from book.widgets.base import Choice, Number, Whole, Widget, short
 from helpers import plots
 
-SAMPLES = 257  # of a function that comes as Python
-FAR, HUGE = 1e6, 1e9  # a run ends where a number or the loss has grown beyond these: long before they overflow
+SAMPLES = 257  # of a Python function
+FAR, HUGE = 1e6, 1e9  # a run ends when a number or the loss gets larger than these, long before they overflow
 LOW_RATE, HIGH_RATE, MOST_RATES = 0.001, 10, 4
 
 
 @dataclass(frozen=True)
 class Landscape:
-    """A loss of one or two numbers, its slope, and the part of it that is shown."""
+    """A loss of one or two numbers, its slope, and the part of it in view."""
 
     words: str
     loss: Callable = field(repr=False)  # coordinates → number
-    slope: Callable = field(repr=False)  # coordinates → one number a coordinate
+    slope: Callable = field(repr=False)  # coordinates → one number each
     low: tuple
     high: tuple
     names: tuple
@@ -41,7 +41,7 @@ class Landscape:
     bottom: float = 0.0  # where the loss axis begins
 
     def data(self) -> dict:
-        """All that is not a formula: for the module, as JSON."""
+        """Everything but the formulas, for the module, as JSON."""
         return {name: value for name, value in asdict(self).items() if name not in ("loss", "slope")}
 
 
@@ -49,7 +49,7 @@ def _cliff(w):
     return 0.5 * (1 + math.tanh(4 * (w - 0.8)))  # the sigmoid of 8 (w − 0.8)
 
 
-# The same formulas stand in descent.js.
+# descent.js has the same formulas.
 LANDSCAPES = {
     "bowl": Landscape(
         "Bowl: w²", lambda w: w * w, lambda w: (2 * w,),
@@ -79,18 +79,18 @@ LANDSCAPES = {
 
 
 class Descent(Widget):
-    """Runs of gradient descent on a landscape, one a learning rate; a reader moves start, rates, momentum and step.
+    """Runs of gradient descent on a landscape, one for each learning rate; a reader moves start, rates, momentum, step.
 
-    loss: a name from `LANDSCAPES`, several of them to choose from, or a function of one number, which is sampled from
-    `low` to `high`. start: one or two numbers. rates: 1 to 4 learning rates. momentum: the share of the last step that
-    is kept. steps: how many steps are shown, up to `most`. Raises ValueError or TraitError with a sentence.
+    loss: a name from `LANDSCAPES`, several of them to choose from, or a function of one number, sampled from `low` to
+    `high`. start: one or two numbers. rates: 1 to 4 learning rates. momentum: how much of the last step we keep.
+    steps: how many steps are shown, up to `most`. Raises ValueError or TraitError with a sentence.
     """
 
     settings = ("loss", "start", "rates", "momentum", "steps")
 
     loss = Choice([*LANDSCAPES, "samples"], "bowl").tag(sync=True)
     maps = traitlets.Dict(read_only=True, help="what the reader may choose: name → Landscape.data").tag(sync=True)
-    start = traitlets.List(help="one number a coordinate").tag(sync=True)
+    start = traitlets.List(help="one number for each coordinate").tag(sync=True)
     rates = traitlets.List(help="learning rates").tag(sync=True)
     momentum = Number(0.0, 0, 0.99).tag(sync=True)
     steps = Whole(25, 0, 200).tag(sync=True)
@@ -103,7 +103,7 @@ class Descent(Widget):
             names = [loss] if isinstance(loss, str) else list(loss)
             if not names or not set(names) <= set(LANDSCAPES):
                 known = ", ".join(LANDSCAPES)
-                raise ValueError(f"loss = {loss!r} came; choose from {known}, or give a function of one number.")
+                raise ValueError(f"loss must be one of {known}, or a function of one number; got {loss!r}.")
             self._landscapes = {n: LANDSCAPES[n] for n in names}
         first, landscape = next(iter(self._landscapes.items()))
         super().__init__(title=values.pop("title", f"Gradient descent: {landscape.words}"))
@@ -113,18 +113,18 @@ class Descent(Widget):
         self.rates = list(landscape.rates if rates is None else rates)
         for trait, value in values.items():
             if not self.has_trait(trait):
-                raise TypeError(f"Descent has no setting {trait!r}; it has {', '.join(self.settings)}, most, caption.")
+                raise TypeError(f"Descent has no setting {trait!r}. It has {', '.join(self.settings)}, most, caption.")
             setattr(self, trait, value)
 
     @traitlets.validate("loss")
     def _check_loss(self, proposal):
         if self.maps and proposal["value"] not in self.maps:
-            raise traitlets.TraitError(f"loss = {proposal['value']!r} came; this figure has {', '.join(self.maps)}.")
+            raise traitlets.TraitError(f"loss must be one of {', '.join(self.maps)}; got {proposal['value']!r}.")
         return proposal["value"]
 
     @traitlets.observe("loss")
     def _settle(self, change):
-        """Another landscape begins at its own start with its own rates."""
+        """Another landscape starts at its own start, with its own rates."""
         if self.start:
             self.start, self.rates = (list(getattr(self._landscapes[self.loss], n)) for n in ("start", "rates"))
 
@@ -134,7 +134,7 @@ class Descent(Widget):
         span = ", ".join(f"{n} from {a:g} to {b:g}" for n, a, b in zip(landscape.names, landscape.low, landscape.high))
         fits = len(start) == len(landscape.names) and all(_real(v) for v in start)
         if not fits or not all(a <= v <= b for v, a, b in zip(start, landscape.low, landscape.high)):
-            raise traitlets.TraitError(f"start = {start!r} came; it must be inside the picture: {span}.")
+            raise traitlets.TraitError(f"start must be inside the picture: {span}; got {start!r}.")
         return [float(v) for v in start]
 
     @traitlets.validate("rates")
@@ -142,7 +142,7 @@ class Descent(Widget):
         rates = proposal["value"]
         if not 1 <= len(rates) <= MOST_RATES or not all(_real(r) and LOW_RATE <= r <= HIGH_RATE for r in rates):
             allowed = f"1 to {MOST_RATES} learning rates, each from {LOW_RATE} to {HIGH_RATE}"
-            raise traitlets.TraitError(f"rates = {rates!r} came; give {allowed}.")
+            raise traitlets.TraitError(f"rates must be {allowed}; got {rates!r}.")
         return [float(r) for r in rates]
 
     @traitlets.validate("steps")
@@ -152,7 +152,7 @@ class Descent(Widget):
         return proposal["value"]
 
     def runs(self) -> list[dict]:
-        """What is shown: for each rate its `descend`."""
+        """What the figure shows: the `descend` of each rate."""
         landscape = self._landscapes[self.loss]
         return [descend(landscape, self.start, rate, self.momentum, self.steps) for rate in self.rates]
 
@@ -188,8 +188,8 @@ class Descent(Widget):
 def descend(landscape: Landscape, start, rate: float, momentum: float = 0.0, steps: int = 25) -> dict:
     """Gradient descent with momentum: {path, losses, ended}.
 
-    path: the start and the place after each step; ended: "" or why it stopped early, "diverged" (a number grew
-    beyond 10⁶, or the loss beyond 10⁹) or "left" (samples say nothing out there). Built in chapter 2.
+    path: the start, and where each step lands. ended: "", or why it stopped early: "diverged" (a number got larger than
+    10⁶, or the loss than 10⁹) or "left" (there are no samples out there). Built in chapter 2.
     """
     place, velocity = list(map(float, start)), [0.0] * len(start)
     path, losses, ended = [place], [landscape.loss(*place)], ""
@@ -209,14 +209,16 @@ def descend(landscape: Landscape, start, rate: float, momentum: float = 0.0, ste
 
 
 def sampled(function: Callable, low, high, name: str = "w") -> Landscape:
-    """A function of one number as a landscape: cubic curves through its samples, `None` outside of low … high."""
+    """A function of one number as a landscape: cubic curves through its samples, `None` outside low … high."""
     if low is None or high is None or not (_real(low) and _real(high) and low < high):
-        raise ValueError(f"low={low!r}, high={high!r} came; a function needs the span to show, such as low=-2, high=2.")
+        raise ValueError(
+            f"A function needs low and high, the part of it to show; got low={low!r}, high={high!r}. Try low=-2, high=2."
+        )
     at = np.linspace(low, high, SAMPLES)
     values = np.array([float(function(w)) for w in at])
     if not np.isfinite(values).all():
         w = at[~np.isfinite(values)][0]
-        raise ValueError(f"The function is not finite at {w:.4g}; it must be, from {low:g} to {high:g}.")
+        raise ValueError(f"The function must be finite from {low:g} to {high:g}; got {function(w)} at {w:.4g}.")
     values = np.array(short(values))
     curve = Samples(float(low), float(high), tuple(values.tolist()))
     bottom = (float(at[values.argmin()]),)
@@ -243,7 +245,7 @@ class Samples:
         return (w - self.low) / width - i, self.values[i], self.values[i + 1], *slopes, width
 
     def _slope_at(self, i):
-        """Change a cell at sample i."""
+        """The change per cell at sample i."""
         y = self.values
         if i == 0:
             return -1.5 * y[0] + 2 * y[1] - 0.5 * y[2]
@@ -264,13 +266,13 @@ class Samples:
 
 
 def _data(landscape: Landscape) -> dict:
-    """What the module needs of a landscape: the formulas of a named one stand there, samples travel."""
+    """What the module needs of a landscape. It has the formulas of the named ones; samples travel."""
     curve = getattr(landscape.loss, "__self__", None)
     return landscape.data() | ({"values": list(curve.values)} if isinstance(curve, Samples) else {})
 
 
 def _ground(ax, landscape: Landscape) -> None:
-    """The landscape below the paths: a curve, or contour lines."""
+    """The landscape under the paths: a curve, or contour lines."""
     xs = np.linspace(landscape.low[0], landscape.high[0], 81)
     if len(landscape.names) == 1:
         ax.plot(xs, [landscape.loss(x) for x in xs], color=plots.MUTED)

@@ -42,8 +42,8 @@ export const h = (tag, attributes = {}, ...children) => fill(document.createElem
 export const s = (tag, attributes = {}, ...children) => fill(document.createElementNS(SVG, tag), attributes, children);
 
 /** Marks of chart.js as elements. @param {Mark[]} marks @returns {SVGElement[]} */
-export const drawn = marks => marks.map(([tag, attributes, ...children]) =>
-  s(tag, attributes, ...children.map(child => (typeof child === "string" ? child : drawn([/** @type {Mark} */ (child)])[0]))));
+export const drawn = marks => marks.map(([tag, attributes, ...children]) => s(tag, attributes,
+  children.map(child => (typeof child === "string" ? child : drawn([/** @type {Mark} */ (child)])[0]))));
 
 /**
  * A module's default export. `build` fills frame.root. Several changes of traits make one call of an `on` function, in

@@ -26,7 +26,7 @@ export function standIn(state) {
       for (const event of [`change:${name}`, "change"])
         for (const [wanted, f] of [...listeners]) if (wanted === event) f(model, value);
     },
-    on(events, f) { listeners.push(...events.split(" ").map(event => /** @type {[string, typeof f]} */ ([event, f]))); },
+    on(events, f) { events.split(" ").forEach(event => listeners.push([event, f])); },
     off(events, f) {
       listeners = listeners.filter(([event, g]) => (events && !events.split(" ").includes(event)) || (f && f !== g));
     },
@@ -83,8 +83,10 @@ export async function mount(figure, parts, widget) {
     history.replaceState(null, "", `#${address}`);
     const missing = long.length ? ` Too long for a link, so left out: ${long.join(", ")}.` : "";
     const copied = navigator.clipboard?.writeText(location.href) ?? Promise.reject();
-    copied.then(() => "Copied. The link opens this page with these settings.", () => "The link is in the address bar now.")
-      .then(words => { said.textContent = words + missing; });
+    /** @param {string} words */
+    const say = words => { said.textContent = words + missing; };
+    copied.then(() => say("Copied. The link opens this page with these settings."),
+      () => say("The link is in the address bar now."));
   }
   const said = h("span", { role: "status" });
 

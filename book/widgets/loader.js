@@ -1,9 +1,9 @@
 // @ts-check
-// Makes ES modules from their sources. A page has no address to import "./dom.js" from: it may be a file on the reader's
-// disk, a notebook's output, or JupyterLab. So it receives the sources by name, and each becomes a Blob whose imports
-// name the Blobs of the modules it needs. A source that was here before keeps its Blob, so all figures of a page share
-// one copy of each module, and figures that came from two versions of the book each get their own.
-// This file is a classic script. It runs before there are modules, as often as figures bring it along.
+// Makes ES modules from their sources. A page has no address to import "./dom.js" from: it may be a file on your disk,
+// a notebook's output, or JupyterLab. So it gets the sources by name, and each becomes a Blob whose imports name the
+// Blobs of the modules it needs. A source the page has seen before keeps its Blob, so all figures on a page share one
+// copy of each module, and figures from two versions of the book each get their own.
+// This file is a classic script. It runs before there are any modules, once for each figure that brings it along.
 {
   const IMPORT = /^((?:import|export)\b[^"']*\bfrom )"\.\/([\w-]+\.js)"/gm; // the same in modules.py
 

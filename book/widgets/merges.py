@@ -1,7 +1,7 @@
-"""Merges: a text that the reader types, cut into tokens by byte-pair encoding, one merge after the other.
+"""Merges: a text the reader types, cut into tokens by byte-pair encoding, one merge after the other.
 
-Chapter 4 builds the tokenizer. The page encodes as `BytePairTokenizer.encode` does, and gives the same ids; a test
-compares them. Left out: training a tokenizer in the page.
+Chapter 4 builds the tokenizer. The page encodes the way `BytePairTokenizer.encode` does and gets the same ids; a test
+compares them. Left out: training a tokenizer on the page.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ LONGEST = 1_000_000  # characters
 class Merges(Widget):
     """Step through the merges that cut `text` into tokens.
 
-    tokenizer: a `helpers.tokenizers.BytePairTokenizer`. step: how many of the merges that occur in the text are
-    applied; −1, all of them. under: what stands below each token, "ids" or "bytes".
+    tokenizer: a `helpers.tokenizers.BytePairTokenizer`. step: how many of the merges that occur in the text to apply;
+    −1: all of them. under: what appears below each token, "ids" or "bytes".
     """
 
     settings = ("text", "step", "under")
@@ -36,8 +36,8 @@ class Merges(Widget):
         saved = tokenizer.to_dict() if hasattr(tokenizer, "to_dict") else {}
         if not {"merges", "specials"} <= saved.keys():
             raise ValueError(
-                f"A {type(tokenizer).__name__} came; Merges needs a tokenizer with merges, such as "
-                "BytePairTokenizer.train(text, 512)."
+                f"Merges needs a tokenizer with merges; got a {type(tokenizer).__name__}. "
+                "Try BytePairTokenizer.train(text, 512)."
             )
         self._tokenizer = tokenizer
         self.set_trait("merges", np.ravel(saved["merges"]).astype(int).tolist())
@@ -48,12 +48,12 @@ class Merges(Widget):
     def _check_text(self, proposal):
         text = proposal["value"]
         if len(text) > LONGEST:
-            raise traitlets.TraitError(f"{len(text):,} characters came; the figure takes up to {LONGEST:,}.")
-        self._tokenizer.encode(text)  # says what is wrong with a text that UTF-8 cannot write
+            raise traitlets.TraitError(f"text can have up to {LONGEST:,} characters; got {len(text):,}. Cut it.")
+        self._tokenizer.encode(text)  # says what's wrong with a text UTF-8 can't write
         return text
 
     def _stages(self) -> tuple[list[list[int]], int]:
-        """The ids of the text's first line or so, after each merge; and how many merges the figure shows applied."""
+        """The ids of the text's first line or so after each merge, and how many merges the figure shows applied."""
         stages = self._tokenizer.merge_steps(self.text[:60])
         last = len(stages) - 1
         return stages, last if self.step < 0 else min(self.step, last)

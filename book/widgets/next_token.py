@@ -1,4 +1,4 @@
-"""NextToken: the distribution over the next token, what temperature and the cuts make of it, and draws from it."""
+"""NextToken: the distribution over the next token, what temperature and the cuts do to it, and draws from it."""
 
 from __future__ import annotations
 
@@ -9,36 +9,35 @@ from book.widgets.base import Choice, Whole, short
 from book.widgets.setting import MOST, SETTING, TwoSettings, both_settings, options
 from helpers import plots, sampling
 
-LONGEST = 60  # characters of a token that is shown
-CONTEXT = 300  # characters of the context that are shown
+LONGEST = 60  # characters of a token that show
+CONTEXT = 300  # characters of the context that show
 MANY = 100_000  # draws
 
 
 class Logits(traitlets.List):
-    """V numbers with 7 significant digits, the very ones that the figure computes with; None stands for −inf."""
+    """V numbers with 7 significant digits, exactly the ones the figure computes with; None stands for −inf."""
 
     def validate(self, obj, value):
         try:
             z = np.array([-np.inf if v is None else v for v in np.asarray(value).ravel()], dtype=np.float64)
         except (TypeError, ValueError):
-            raise traitlets.TraitError("The logits are not all numbers; give one number for each token.") from None
+            raise traitlets.TraitError("The logits must be numbers, one for each token.") from None
         if np.isnan(z).any() or (z == np.inf).any():
-            raise traitlets.TraitError(
-                "Some logits are NaN or +inf; they must be numbers or −inf. Look at the model that made them."
-            )
+            got = "NaN" if np.isnan(z).any() else "+inf"
+            raise traitlets.TraitError(f"Each logit must be a number or −inf; got {got}. Check the model.")
         if z.size and z.max() == -np.inf:
-            raise traitlets.TraitError("All logits are −inf, so no token is possible; leave at least one finite.")
+            raise traitlets.TraitError("All logits are −inf, so no token is possible. Leave at least one finite.")
         return short(z)
 
 
 class NextToken(TwoSettings):
     """Bars for the most probable next tokens, sliders that change them, and darts that draw from them.
 
-    logits: V numbers, −inf for a token that cannot come; tokens: their V texts. top_k None: all V. controls: which of
-    the setting's four get a slider. second: another setting beside this one, such as {"temperature": 0.5}, with the
-    same random numbers. bars: how many tokens are shown; all count. axis: the probability at its end.
-    draws, seed: how many are made at the start, and with which random numbers. context: the text before the blank.
-    `distribution` and `drawn` give what the figure shows as arrays. Chapter 7 builds the formulas.
+    logits: V numbers, −inf for an impossible token. tokens: their V texts. top_k None: all V. controls: which of the
+    setting's four get a slider. second: another setting beside this one, such as {"temperature": 0.5}, with the same
+    random numbers. bars: how many tokens show; all of them count. axis: the probability at its end.
+    draws, seed: how many draws to start with, and their random numbers. context: the text before the blank.
+    `distribution` and `drawn` return what the figure shows as arrays. Chapter 7 builds the formulas.
     """
 
     settings = (*TwoSettings.setting_traits, "axis", "draws", "drawn_with")
@@ -50,12 +49,12 @@ class NextToken(TwoSettings):
     bars = Whole(12, 1, 40).tag(sync=True)
     axis = Choice([1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01], 1).tag(sync=True)
     draws = Whole(1, 0, MANY).tag(sync=True)
-    drawn_with = traitlets.List().tag(sync=True)  # what the draws were made with: a seed and one or two settings
+    drawn_with = traitlets.List().tag(sync=True)  # a seed and one or two settings: those of the draws
 
     def __init__(self, logits, tokens, *, top_k=None, second: dict | None = None, controls=SETTING, **values):
         tokens = [str(token) for token in tokens]
         if not 1 <= len(tokens) <= MOST:
-            raise ValueError(f"{len(tokens):,} tokens came; there must be from 1 to {MOST:,}.")
+            raise ValueError(f"NextToken takes 1 to {MOST:,} tokens; got {len(tokens):,}.")
         context = values.pop("context", "")
         first = {"top_k": top_k} | {name: values.pop(name) for name in SETTING if name in values}
         super().__init__(
@@ -77,7 +76,7 @@ class NextToken(TwoSettings):
         )
         if len(logits) != len(tokens):
             raise traitlets.TraitError(
-                f"{len(logits):,} logits came for {len(tokens):,} tokens; there must be one number for each token."
+                f"Each token needs one logit; got {len(logits):,} logits for {len(tokens):,} tokens."
             )
         return proposal["value"]
 
@@ -91,7 +90,7 @@ class NextToken(TwoSettings):
         names = ["seed", *SETTING, *(f"{name}_b" for name in SETTING)][: len(value)]
         if len(value) not in (5, 9):
             raise traitlets.TraitError(
-                f"drawn_with has {len(value)} numbers; it must have a seed and four for each setting, 5 or 9 in all."
+                f"drawn_with must have a seed and four numbers for each setting, 5 or 9 in all; got {len(value)}."
             )
         return [traits[name].validate(self, v) for name, v in zip(names, value, strict=True)]
 
@@ -100,7 +99,7 @@ class NextToken(TwoSettings):
         return self._probabilities(self.setting(which))
 
     def drawn(self, which: str = "") -> np.ndarray:
-        """The ids that were drawn with the first setting, or with the second; both from the same uniform numbers."""
+        """The ids drawn with the first setting, or with the second, from the same uniform numbers."""
         used = self.drawn_with[5:9] if which else self.drawn_with[1:5]
         if not used:
             return np.zeros(0, dtype=int)
@@ -116,7 +115,7 @@ class NextToken(TwoSettings):
         return np.argsort(-self._scores(), kind="stable")[: self.bars]
 
     def _words(self, which: str = "") -> str:
-        """The setting in words: its temperature, and the cuts that are in use."""
+        """The setting in words: its temperature, and the cuts in use."""
         used = options(self.setting(which), self.V).items()
         return ", ".join(f"{name.replace('_', '-')} {value:g}" for name, value in used if value is not None)
 

@@ -1,8 +1,8 @@
-"""Predict: a question that the reader answers before the result shows.
+"""Predict: a question the reader answers before the result shows.
 
-The cell that makes it computes the answer, so that no answer goes stale. After a guess, or *I don't want to guess*, it
-says what speaks against a wrong one, and the answer. The guess stays on the reader's device: no link and no saved
-output carries it. Left out: points, and anything that counts guesses.
+The cell that makes it computes the answer, so no answer goes stale. After a guess, or *I don't want to guess*, it says
+what's wrong with a wrong one, and gives the answer. The guess stays on the reader's device: no link and no saved output
+carries it. Left out: points, and anything that counts guesses.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ MARKED = re.compile(r"`([^`]+)`|\*(\S(?:[^*]*\S)?)\*")  # the same rule as `mark
 
 
 class Predict(Widget):
-    """Ask `question`; the options, or one number, are the answer.
+    """Ask `question`. The answer is one of the options, or a number.
 
-    options: a dict, each option to the sentence for one who chose it: why it is wrong, why it is right. Without
-    options, a number is asked for, in `unit`.
+    options: a dict from each option to the sentence for a reader who picks it: why it's wrong, or why it's right.
+    Without options, the answer is a number, in `unit`.
     answer: one of the options, or a number; a variable, computed in this cell.
-    shows: a short text with the computed value, such as f"{loss:.2f}"; where a number is asked for, the number itself.
+    shows: a short text with the computed value, such as f"{loss:.2f}"; by default, the number itself.
     because: a sentence or two after the answer.
-    within, off: which numbers are near enough: within × answer (0.1 by default), or ± off. off=0: exact.
-    wrong: {number or (low, high): sentence}: what wrong numbers come from, such as a forgotten bias.
-    low, high: what may be typed.
-    cover: on the published page, whether the outputs of the code cells that follow, up to the next text, are covered
-    until the reader has guessed or declined.
-    Words in the texts may be `code` or *stressed*.
+    within, off: which numbers are close enough: within × answer (0.1 by default), or ± off. off=0: exact.
+    wrong: {number or (low, high): sentence}: where a wrong number comes from, such as a forgotten bias.
+    low, high: the range a reader may type.
+    cover: on the published page, whether to cover the outputs of the code cells that follow, up to the next text, until
+    the reader guesses or declines.
+    Texts may use `code` and *emphasis*.
 
-    `guess` is the reader's guess: an option or a number, None before it came, "" if the reader declined.
+    `guess` is the reader's guess: an option or a number, None before there is one, "" if the reader declined.
     """
 
     question = traitlets.Unicode("").tag(sync=True)
-    options = traitlets.List(help="pairs: an option, and what to say to it").tag(sync=True)
+    options = traitlets.List(help="pairs: an option, and what to say about it").tag(sync=True)
     answer = traitlets.Any().tag(sync=True)
-    near = traitlets.List(help="[low, high] of the numbers that are near enough").tag(sync=True)
-    wrong = traitlets.List(help="low, high, and what to say to a number between them").tag(sync=True)
+    near = traitlets.List(help="[low, high] of the numbers that are close enough").tag(sync=True)
+    wrong = traitlets.List(help="low, high, and what to say about a number between them").tag(sync=True)
     shows = traitlets.Unicode("").tag(sync=True)
     because = traitlets.Unicode("").tag(sync=True)
     unit = traitlets.Unicode("").tag(sync=True)
@@ -53,14 +53,16 @@ class Predict(Widget):
 
     def __init__(self, question, options=None, *, answer, within=None, off=None, wrong=None, **rest):
         if not (isinstance(question, str) and question.strip()):
-            raise ValueError(f"{question!r} came as the question; ask it as a text.")
+            raise ValueError(f"The question must be a text; got {question!r}.")
         if options is None:
             given = _number(answer, within, off, wrong, rest)
         else:
             given = _choice(options, answer)
             for name, value in {"within": within, "off": off, "wrong": wrong}.items():
                 if value is not None:
-                    raise ValueError(f"{name} came beside options; it is for questions that ask for a number.")
+                    raise ValueError(
+                        f"{name} is for questions that ask for a number. Leave out {name}, or the options."
+                    )
         super().__init__(**{"title": "Predict first", "question": question, **rest, **given})
 
     @traitlets.validate("guess")
@@ -70,18 +72,18 @@ class Predict(Widget):
             return guess
         if self.options:
             if guess not in [option for option, _ in self.options]:
-                raise traitlets.TraitError(f"{guess!r} came; guess one of {_listed(self.options)}.")
+                raise traitlets.TraitError(f"guess must be one of {_listed(self.options)}; got {guess!r}.")
             return guess
         low, high = (-math.inf if self.low is None else self.low), (math.inf if self.high is None else self.high)
         if not _finite(guess) or not low <= guess <= high:
-            raise traitlets.TraitError(f"{guess!r} came; guess a number{_between(self.low, self.high)}.")
+            raise traitlets.TraitError(f"guess must be a number{_between(self.low, self.high)}; got {guess!r}.")
         return guess
 
     def state(self):
-        return {**super().state(), "guess": None}  # what a page or a file keeps is the question, and no reader's guess
+        return {**super().state(), "guess": None}  # a page or a file keeps the question, but no reader's guess
 
     def still(self):
-        """The question as text: what there is to choose from, and, below a line, the answer and its reasons."""
+        """The question as text: the choices and, below a line, the answer and its reasons."""
         if self.options:
             asked = f"<ul>{''.join(f'<li>{_marked(option)}</li>' for option, _ in self.options)}</ul>"
             rest = [(option.removesuffix("."), why) for option, why in self.options if option != self.answer]
@@ -101,55 +103,56 @@ class Predict(Widget):
 
     def alt(self):
         options = ", or ".join(option for option, _ in self.options)
-        return f"A question, to be answered before its result is read: {self.question} {options}".strip()
+        return f"A question to answer before you see the result: {self.question} {options}".strip()
 
     def _unit(self) -> str:
         return self.unit if self.unit in ("", "%") else f" {html.escape(self.unit)}"
 
 
 def _choice(options, answer) -> dict:
-    """The traits of a question with options; wrong ones get a sentence."""
+    """The traits of a question with options. Raises ValueError with a sentence."""
     if not isinstance(options, dict):
-        raise ValueError(
-            f"A {type(options).__name__} came as options; give a dict of each option and what to say to it."
-        )
+        got = type(options).__name__
+        raise ValueError(f"options must be a dict from each option to what to say about it; got a {got}.")
     if len(options) < 2:
-        raise ValueError(f"{len(options)} option came; a choice has two or more.".replace("0 option", "No option"))
+        raise ValueError(f"A choice needs at least two options; got {len(options)}.")
     for option, why in options.items():
         if not all(isinstance(text, str) and text.strip() for text in (option, why)):
-            raise ValueError(f"{option!r}: {why!r} came; an option and what to say to it are texts, and not empty.")
+            raise ValueError(f"An option and what to say about it must be text; got {option!r}: {why!r}.")
     pairs = [[option, why] for option, why in options.items()]
     if answer not in list(options):
-        raise ValueError(f"answer = {answer!r} came; it must be one of {_listed(pairs)}.")
+        raise ValueError(f"answer must be one of {_listed(pairs)}; got {answer!r}.")
     return {"options": pairs, "answer": answer}
 
 
 def _number(answer, within, off, wrong, rest) -> dict:
-    """The traits of a question that asks for a number; wrong ones get a sentence."""
+    """The traits of a question that asks for a number. Raises ValueError with a sentence."""
     if not _finite(answer):
-        raise ValueError(f"answer = {answer!r} came; without options the answer is a finite number.")
+        raise ValueError(f"Without options, answer must be a finite number; got {answer!r}.")
     answer = answer.item() if isinstance(answer, np.generic) else answer
     if within is not None and off is not None:
-        raise ValueError(f"within = {within!r} and off = {off!r} came; give one of them.")
+        raise ValueError(f"Pass within or off, not both; got within={within!r} and off={off!r}.")
     for name, value in (("within", within), ("off", off)):
         if value is not None and (not _finite(value) or value < 0):
-            raise ValueError(f"{name} = {value!r} came; it must be a number, 0 or more.")
+            raise ValueError(f"{name} must be a number of at least 0; got {value!r}.")
     if off is None and answer == 0:
-        raise ValueError("answer = 0 came; say with off how far from 0 a guess may be: a share of 0 is 0.")
+        raise ValueError("An answer of 0 needs off, how far from 0 a guess may be: a share of 0 is 0.")
     off = float(off if off is not None else abs(answer) * (0.1 if within is None else within))
     for name in ("low", "high"):
         if rest.get(name) is not None and not _finite(rest[name]):
-            raise ValueError(f"{name} = {rest[name]!r} came; it must be a finite number.")
+            raise ValueError(f"{name} must be a finite number; got {rest[name]!r}.")
     low, high = rest.get("low"), rest.get("high")
     if (low is not None and answer < low) or (high is not None and answer > high):
-        raise ValueError(f"answer = {answer!r} came; it lies outside what may be typed, a number{_between(low, high)}.")
+        raise ValueError(
+            f"answer must be in the range a reader may type, a number{_between(low, high)}; got {answer!r}."
+        )
     found = []
     for key, why in (wrong or {}).items():
         ends = key if isinstance(key, tuple) else (key, key)
         if len(ends) != 2 or not all(map(_finite, ends)) or ends[0] > ends[1]:
-            raise ValueError(f"{key!r} came in wrong; give a number, or a pair (low, high).")
+            raise ValueError(f"Each key of wrong must be a number, or a pair (low, high); got {key!r}.")
         if ends[0] <= answer <= ends[1]:
-            raise ValueError(f"{key!r} came in wrong, and holds the answer, {answer!r}; leave it out.")
+            raise ValueError(f"wrong can't include the answer, {answer!r}; got {key!r}. Leave it out.")
         found.append([*map(float, ends), str(why)])
     shows = rest.get("shows") or (f"{answer:,}" if isinstance(answer, int) else f"{answer:,.4g}")
     return {"answer": answer, "near": [answer - off, answer + off], "wrong": found, "shows": shows}
@@ -164,7 +167,7 @@ def _listed(pairs) -> str:
 
 
 def _between(low, high) -> str:
-    """What may be typed, as words after "a number"."""
+    """The range a reader may type, as words after "a number"."""
     if low is not None and high is not None:
         return f" from {low:,g} to {high:,g}"
     return f" of at least {low:,g}" if low is not None else f" of at most {high:,g}" if high is not None else ""
@@ -175,5 +178,5 @@ def _range(low, high) -> str:
 
 
 def _marked(text: str) -> str:
-    """HTML in which `code` and *stressed* words are so."""
+    """HTML in which `code` and *emphasis* are marked."""
     return MARKED.sub(lambda m: f"<code>{m[1]}</code>" if m[1] else f"<em>{m[2]}</em>", html.escape(text, quote=False))

@@ -1,6 +1,6 @@
 """SoftmaxLab: a few scores to drag, and beside them what softmax and its rivals make of them, with their gradients.
 
-Chapter 3 builds the five ways. Left out: more than five scores, and training (the chapter does that).
+Chapter 3 builds the five methods. Left out: more than five scores, and training (the chapter does that).
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ def logistic(z):
 
 
 def values(method: str, z, divided: bool = True):
-    """What `method` makes of the scores z (n,): (n,), or None where plain division has a sum of 0 to divide by.
+    """What `method` makes of the scores z (n,): (n,), or None if plain division has a sum of 0 to divide by.
 
-    divided: sigmoid and (1 + tanh) / 2 are divided by their sum, as chapter 3 does to compare them with softmax.
+    divided: whether to divide sigmoid and (1 + tanh) / 2 by their sums, as chapter 3 does to compare them with softmax.
     """
     z = np.asarray(z, dtype=float)
     if method == "softmax":
@@ -39,16 +39,16 @@ def values(method: str, z, divided: bool = True):
 
 
 class SoftmaxLab(Widget):
-    """Drag 2 to 5 scores from −10 to 10: softmax, plain division, sigmoid, tanh and argmax side by side.
+    """Drag 2 to 5 scores from −10 to 10: softmax, plain division, sigmoid, tanh, and argmax side by side.
 
-    shift is added to all scores; method is the one whose gradients are shown (unless gradients is False); target is
-    the place of the token that came, for the gradient of −log p; divided: see `values`.
+    shift: added to all scores. method: the one whose gradients show (unless gradients is False). target: the position
+    of the actual token, for the gradient of −log p. divided: see `values`.
     """
 
     settings = ("scores", "shift", "method", "target", "divided")
 
     scores = traitlets.List().tag(sync=True)
-    start = traitlets.List(read_only=True, help="the scores as they were given").tag(sync=True)
+    start = traitlets.List(read_only=True, help="the scores it started with").tag(sync=True)
     tokens = traitlets.List(trait=traitlets.Unicode()).tag(sync=True)
     shift = Number(0.0, -100, 100, help="added to all scores").tag(sync=True)
     method = Choice(METHODS, "softmax").tag(sync=True)
@@ -59,7 +59,7 @@ class SoftmaxLab(Widget):
     def __init__(self, scores=(3.0, 2.0, 0.5, -4.0), tokens=("cat", "dog", "king", "of"), **options):
         scores, tokens = np.ravel(scores).astype(float).tolist(), [str(token) for token in tokens]
         if not 2 <= len(tokens) <= 5:
-            raise ValueError(f"{len(tokens)} tokens came; SoftmaxLab shows from 2 to 5 scores, each with its token.")
+            raise ValueError(f"SoftmaxLab shows 2 to 5 scores, each with its token; got {len(tokens)} tokens.")
         self.set_trait("start", scores)
         super().__init__(scores=scores, tokens=tokens, **options)
 
@@ -67,19 +67,17 @@ class SoftmaxLab(Widget):
     def _check_scores(self, proposal):
         scores = proposal["value"]
         if len(scores) != len(self.start):
-            raise traitlets.TraitError(f"{len(scores)} scores came for {len(self.start)} tokens; give one to each.")
+            raise traitlets.TraitError(f"Each token needs one score; got {len(scores)} for {len(self.start)} tokens.")
         for score in scores:
             if isinstance(score, bool) or not isinstance(score, (int, float)) or not -LIMIT <= score <= LIMIT:
-                raise traitlets.TraitError(
-                    f"The score {score!r} came; scores are numbers from {-LIMIT:g} to {LIMIT:g}."
-                )
+                raise traitlets.TraitError(f"A score must be a number from {-LIMIT:g} to {LIMIT:g}; got {score!r}.")
         return [float(score) for score in scores]
 
     @traitlets.validate("tokens")
     def _check_tokens(self, proposal):
         if len(proposal["value"]) != len(self.start):
             raise traitlets.TraitError(
-                f"{len(self.start)} scores and {len(proposal['value'])} tokens came; give each token one score."
+                f"Each token needs one score; got {len(self.start)} for {len(proposal['value'])} tokens."
             )
         return proposal["value"]
 
@@ -87,7 +85,7 @@ class SoftmaxLab(Widget):
     def _check_target(self, proposal):
         if proposal["value"] >= len(self.start):
             raise traitlets.TraitError(
-                f"target = {proposal['value']} came; it is the place of a token, from 0 to {len(self.start) - 1}."
+                f"target must be the position of a token, from 0 to {len(self.start) - 1}; got {proposal['value']}."
             )
         return proposal["value"]
 
@@ -120,4 +118,4 @@ class SoftmaxLab(Widget):
             f"{method} " + ("has a sum of 0 to divide by" if p is None else ", ".join(f"{value:.2f}" for value in p))
             for method, p in self._results().items()
         ]
-        return f"Bars of scores, {', '.join(said)}, and of what five ways make of them: {'; '.join(made)}."
+        return f"Bars of scores, {', '.join(said)}, and of what five methods make of them: {'; '.join(made)}."

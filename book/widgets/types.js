@@ -29,7 +29,7 @@
 /** @typedef {Node | string | false | null | undefined} Child */
 
 /**
- * Attributes of an element: `onclick` and the like are listeners, `style` may be an object, false and null are left out.
+ * Attributes of an element: `onclick` and the like are listeners, `style` may be an object, false and null don't count.
  * @typedef {{ [name: string]: unknown }
  *   & { [K in keyof GlobalEventHandlersEventMap as `on${K}`]?: (event: GlobalEventHandlersEventMap[K]) => void }
  * } Attributes

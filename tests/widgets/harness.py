@@ -83,14 +83,18 @@ class NodeModule:
 
 
 def call(page, function: str, *arguments):
-    """What `function` of the module returns for `arguments`: what JSON can hold, typed arrays as lists, ±inf, and NaN."""
+    """What `function` of the module returns for `arguments`: JSON, typed arrays as lists, ±inf, NaN."""
     return calls(page, function, [arguments])[0]
 
 
 def calls(page, function: str, cases: list) -> list:
-    """The same for many lists of arguments in one go: thousands of them take no longer than one."""
+    """The same for many lists of arguments in one go: thousands of them take no longer than one.
+
+    function: the name of an export, or an expression such as "x => module.square(x)".
+    """
+    function = f"module.{function}" if function.isidentifier() else f"({function})"
     arguments = json.dumps([list(case) for case in cases])  # with its Infinity and NaN, it is JavaScript
-    said = page.evaluate(f"JSON.stringify({arguments}.map(a => module.{function}(...a)), {KEEP})")
+    said = page.evaluate(f"JSON.stringify({arguments}.map(a => {function}(...a)), {KEEP})")
     return json.loads(said, object_hook=lambda o: float(o["number"]) if "number" in o else o)
 
 

@@ -1,6 +1,5 @@
 """AttentionMap: what it accepts, that Python and the page agree on the numbers, and its figure in a page."""
 
-import gzip
 import json
 import re
 from contextlib import ExitStack
@@ -10,10 +9,10 @@ import pytest
 from traitlets import TraitError
 
 from book.widgets import AttentionMap
-from book.widgets.base import HERE, module_text
 from helpers.sampling import entropy, softmax
 from tests.site import site_checks
-from tests.widgets.harness import mounted, painted
+from tests.widgets.harness import calls, mounted, painted
+from tests.widgets.test_every import LEAST_TEXT, SMALL
 
 WORDS = ["<b>Write</b>", "שלום", "e\u0301", "🐈", "cat", "cat", " ", "a\nb", "x" * 100_000, ""]
 
@@ -32,23 +31,23 @@ EYE = np.eye(3)
 @pytest.mark.parametrize(
     ("tokens", "weights", "options", "said"),
     [
-        ("", EYE, {}, "0 tokens came; a map shows 1 to 128"),
-        ("a" * 129, np.eye(129), {}, "129 tokens came"),
-        (None, EYE, {}, "tokens = None came; give a list of labels"),
-        ("abcd", EYE, {}, "4 tokens came with weights of 3 rows and 3 columns"),
-        ("abc", EYE[:2], {"keys": "abc"}, "3 tokens and 3 keys came with weights of 2 rows and 3 columns"),
-        ("abc", EYE * 0.5, {}, "Row 0 of layer 1, head 1 sums to 0.5; the weights of a row must sum to 1"),
-        ("abc", EYE * np.nan, {}, "NaN or infinity"),
-        ("abc", EYE - 1e-3, {}, "hold -0.001; each must be a number from 0 to 1"),
-        ("abc", EYE[None, None, None], {}, "shape (1, 1, 1, 3, 3) came; give (T, S), (heads, T, S)"),
-        ("abc", np.zeros((0, 3, 3)), {}, "shape (0, 3, 3) came"),
-        ("abc", [[1], [0, 1]], {}, "not one array of numbers"),
-        ("abc", EYE, {"layer": 2}, "layer = 2 came; with these weights it goes from 1 to 1"),
-        ("abc", EYE, {"head": 0}, "head = 0 came"),
-        ("abc", EYE, {"token": 3}, "token = 3 came; with these weights it goes from -3 to 2"),
-        ("abc", EYE, {"key": -4}, "key = -4 came"),
-        ("abc", EYE, {"beside": (1, 2)}, "The head of beside = 2 came"),
-        ("abc", EYE, {"beside": (1,)}, "give (layer, head), or () for no second head"),
+        ("", EYE, {}, "A map shows 1 to 128 tokens; got 0."),
+        ("a" * 129, np.eye(129), {}, "got 129."),
+        (None, EYE, {}, "tokens must be a list of labels or a string; got None."),
+        ("abcd", EYE, {}, "got 4 tokens with 3 rows and 3 columns."),
+        ("abc", EYE[:2], {"keys": "abc"}, "got 3 tokens and 3 keys with 2 rows and 3 columns."),
+        ("abc", EYE * 0.5, {}, "The weights of a row must sum to 1; got 0.5 in row 0 of layer 1, head 1."),
+        ("abc", EYE * np.nan, {}, "got NaN or infinity."),
+        ("abc", EYE - 1e-3, {}, "Each weight must be a number from 0 to 1; got -0.001."),
+        ("abc", EYE[None, None, None], {}, "(T, S), (heads, T, S), or (layers, heads, T, S); got (1, 1, 1, 3, 3)."),
+        ("abc", np.zeros((0, 3, 3)), {}, "got (0, 3, 3)."),
+        ("abc", [[1], [0, 1]], {}, "must be one array of numbers"),
+        ("abc", EYE, {"layer": 2}, "layer must be from 1 to 1 with these weights; got 2."),
+        ("abc", EYE, {"head": 0}, "head must be"),
+        ("abc", EYE, {"token": 3}, "token must be from -3 to 2 with these weights; got 3."),
+        ("abc", EYE, {"key": -4}, "key must be"),
+        ("abc", EYE, {"beside": (1, 2)}, "The head of beside must be from 1 to 1 with these weights; got 2."),
+        ("abc", EYE, {"beside": (1,)}, "beside must be (layer, head), or () for no second head; got (1,)."),
     ],
 )
 def test_wrong_inputs_get_a_sentence(tokens, weights, options, said):
@@ -98,11 +97,6 @@ def test_only_the_lower_half_of_a_causal_map_is_shipped():
     assert not AttentionMap("ab", EYE[:2], keys="xyz").causal  # a key is not a later token
 
 
-def test_a_page_stays_small():
-    figure = AttentionMap("a" * 48, drawn(4, 4, 48, 48, causal=True)).figure()
-    assert len(gzip.compress(figure.encode())) < 70_000  # random weights: those of a model are smaller when zipped
-
-
 def test_the_still_says_what_it_shows():
     weights = drawn(2, 3, 4, 4)
     figure = AttentionMap("Cats", weights, layer=2, head=3, token=0)
@@ -117,26 +111,16 @@ def test_the_still_says_what_it_shows():
 # JavaScript
 
 
-@pytest.fixture(scope="module")
-def functions(browser):
-    """call(name, cases): an exported function on each tuple of arguments; a list of numbers becomes a Float64Array."""
-    page = browser.new_page()
-    page.goto("about:blank")
-    for name in ("attention_draw.js", "attention_map.js"):
-        page.evaluate(
-            """async text => { const blob = new Blob([text], { type: "text/javascript" });
-                               window.m = { ...window.m, ...await import(URL.createObjectURL(blob)) }; }""",
-            module_text(HERE / name),
-        )
-    return lambda name, cases: page.evaluate(
-        """([name, cases]) => {
-            const numbers = v => Array.isArray(v) && v.length && v.every(x => typeof x === "number");
-            const plain = v => ArrayBuffer.isView(v) ? [...v] : Array.isArray(v) ? v.map(plain)
-                : v && typeof v === "object" ? Object.fromEntries(Object.entries(v).map(([k, x]) => [k, plain(x)])) : v;
-            return cases.map(args => plain(m[name](...args.map(v => (numbers(v) ? Float64Array.from(v) : v)))));
-        }""",
-        [name, [list(case) for case in cases]],
-    )
+@pytest.fixture
+def functions(js):
+    """call(name, cases): an exported function on each list of arguments; a list of numbers becomes a Float64Array."""
+    typed = "v => Array.isArray(v) && v.length && v.every(x => typeof x === 'number') ? Float64Array.from(v) : v"
+
+    def call(name: str, cases) -> list:
+        module = js("attention_map" if name in ("unpacked", "context", "share") else "attention_draw")
+        return calls(module, f"(...values) => module.{name}(...values.map({typed}))", cases)
+
+    return call
 
 
 def test_the_page_reads_the_weights_that_python_has(functions):
@@ -216,19 +200,13 @@ def test_the_text_around_a_token(functions):
 
 # The figure in a page
 
-SMALL = """() => [...document.querySelectorAll(".nw button, .nw-field input, .nw-check")].filter(e => e.offsetParent)
-    .map(e => [e.className, e.textContent, e.getBoundingClientRect()])
-    .filter(([, , box]) => box.width < 43.9 || box.height < 43.9)"""
-LEAST_TEXT = """() => Math.min(...[...document.querySelectorAll(".nw *")]
-    .filter(e => [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()))
-    .map(e => parseFloat(getComputedStyle(e).fontSize)))"""
-CHANGED = """async ([text, state, changes]) => {
+CHANGED = """async ([esm, state, changes]) => {
     window.watching = 0;
     window.ResizeObserver = class extends ResizeObserver {
         observe(element) { window.watching++; super.observe(element); }
         disconnect() { window.watching--; super.disconnect(); }
     };
-    const blob = new Blob([text], { type: "text/javascript" });
+    const blob = new Blob([esm], { type: "text/javascript" });
     const { default: widget } = await import(URL.createObjectURL(blob));
     const events = {}, frame = () => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)));
     const model = {
@@ -337,20 +315,11 @@ def test_the_figure_in_a_page(opened):
     page.mouse.move(box["x"], box["y"] + box["height"] + 40)
     assert said(page).startswith(f"“m” ({T - 1}) looks at “m” ({T - 1})")
 
-    assert not site_checks.accessibility(page)
-    page.evaluate("document.documentElement.dataset.theme = 'dark'")
-    page.wait_for_timeout(250)
-    assert not site_checks.accessibility(page)
-
-    # a link restores all of it; what a link must not say is left out
-    page.get_by_role("button", name="Copy link").press("Enter")
-    address = "#" + page.url.partition("#")[2]
-    again, more = opened(figure, address=address)
-    assert titles(again) == titles(page) and said(again) == said(page)
+    # what a link must not say is left out
     wrong = "#widget=1&layer=77&head=3&token=-5&key=127&beside=[9,9]&tokens=[]"
-    odd, even_more = opened(figure, address=wrong)
+    odd, more = opened(figure, address=wrong)
     assert titles(odd)[0].startswith("Left Layer 2, head 3:") and said(odd).startswith("“W” (0) looks at “m” (11)")
-    assert not complaints + more + even_more
+    assert not complaints + more
 
 
 def test_odd_tokens_and_sizes_on_a_phone(opened):
@@ -366,8 +335,7 @@ def test_odd_tokens_and_sizes_on_a_phone(opened):
     painted(page)
     assert not site_checks.width(page, 320)
     assert page.locator(".nw b:text-is('Write'), .nw i:text-is('le'), .nw-problem").count() == 0
-    assert page.evaluate(SMALL) == []
-    assert page.evaluate(LEAST_TEXT) >= 12
+    assert page.evaluate(SMALL) == [] and page.evaluate(LEAST_TEXT) >= 12
     assert page.locator(".nw-attention-list small:visible").evaluate_all(  # a long token leaves its position in sight
         "all => all.every(e => e.getBoundingClientRect().right <= e.parentElement.getBoundingClientRect().right)"
     )
@@ -398,8 +366,3 @@ def test_new_weights_draw_anew(opened):
     page.evaluate("window.end()")
     assert page.evaluate("[window.left(), window.watching]") == [0, 0] and page.locator(".nw").count() == 0
     assert not complaints
-
-
-def test_without_scripts_the_still_stands(opened):
-    page, _ = opened(AttentionMap(WORDS[:6], drawn(2, 2, 6, 6), caption="See."), java_script_enabled=False)
-    assert page.locator(".nw-still svg").is_visible() and page.get_by_text("See.").is_visible()

@@ -8,7 +8,6 @@ import pytest
 import traitlets
 
 from book.widgets.descent import LANDSCAPES, Descent, _data, descend, sampled
-from tests.site import site_checks
 from tests.widgets import harness
 
 
@@ -66,21 +65,21 @@ def test_curves_through_samples_are_close_and_smooth():
 @pytest.mark.parametrize(
     "loss, options, says",
     [
-        ("hill", {}, "choose from bowl, two valleys"),
-        ([], {}, "choose from bowl"),
-        (wave, {}, "a function needs the span"),
-        (wave, {"low": 2, "high": -2}, "a function needs the span"),
-        (math.log, {"low": 1, "high": math.inf}, "a function needs the span"),
-        (lambda w: 1 / w if w else math.inf, {"low": -1, "high": 1}, "not finite at 0"),
-        ("bowl", {"start": 3}, "inside the picture: w from -2 to 2"),
+        ("hill", {}, "loss must be one of bowl, two valleys"),
+        ([], {}, "loss must be one of bowl"),
+        (wave, {}, "A function needs low and high"),
+        (wave, {"low": 2, "high": -2}, "got low=2, high=-2"),
+        (math.log, {"low": 1, "high": math.inf}, "A function needs low and high"),
+        (lambda w: 1 / w if w else math.inf, {"low": -1, "high": 1}, "must be finite from -1 to 1; got inf at 0"),
+        ("bowl", {"start": 3}, "inside the picture: w from -2 to 2; got [3]"),
         ("saddle", {"start": [0.5]}, "u from -2.2 to 1.4, v from"),
         ("bowl", {"start": [math.nan]}, "inside the picture"),
         ("bowl", {"rates": []}, "1 to 4 learning rates"),
         ("bowl", {"rates": [0.1] * 5}, "1 to 4 learning rates"),
-        ("bowl", {"rates": [0.0]}, "each from 0.001 to 10"),
+        ("bowl", {"rates": [0.0]}, "each from 0.001 to 10; got [0.0]"),
         ("bowl", {"rates": ["fast"]}, "each from 0.001 to 10"),
-        ("bowl", {"momentum": 1}, "momentum = 1 came"),
-        ("bowl", {"steps": 2.5}, "steps = 2.5 came"),
+        ("bowl", {"momentum": 1}, "momentum must be a number from 0 to 0.99; got 1."),
+        ("bowl", {"steps": 2.5}, "steps must be a whole number from 0 to 200; got 2.5."),
     ],
 )
 def test_what_cannot_be_shown_gets_a_sentence(loss, options, says):
@@ -95,7 +94,7 @@ def test_another_landscape_begins_at_its_own_start():
     figure = Descent(["bowl", "saddle"])
     figure.loss = "saddle"
     assert figure.start == [-1.8, 0.02] and figure.rates == [0.05, 0.3, 0.9]
-    with pytest.raises(traitlets.TraitError, match="this figure has bowl, saddle"):
+    with pytest.raises(traitlets.TraitError, match="loss must be one of bowl, saddle; got 'cliff'"):
         figure.loss = "cliff"
     assert "from u = -1.8, v = 0.02" in figure.alt() and len(figure.still().figure.axes) == 3
 
@@ -103,15 +102,14 @@ def test_another_landscape_begins_at_its_own_start():
 # In a browser
 
 
-@pytest.fixture(scope="module")
-def page_runs(browser):
+@pytest.fixture
+def page_runs(js):
     """Runs [name, data, start, rate, momentum, steps] in the module: each with its path, losses, end and verdict."""
     code = """cases => cases.map(([name, map, ...options]) => {
         const formulas = module.formulasOf(name, map), run = module.slide(formulas, ...options);
         return { ...run, verdict: module.verdict(run, formulas, map) };
     })"""
-    with harness.module(browser, "descent") as page:
-        yield lambda cases: page.evaluate(code, cases)
+    return lambda cases: js("descent").evaluate(code, cases)
 
 
 def test_python_and_the_page_take_the_same_paths(page_runs):
@@ -138,17 +136,17 @@ def test_python_and_the_page_take_the_same_paths(page_runs):
         ("bowl", [1], 0.4, 0, 12, "Arrives", "almost 0 in 12 steps"),
         ("bowl", [1], 0.002, 0, 12, "Creeps", "in 12 steps"),
         ("bowl", [1], 0.02, 0, 20, "On its way", "in 20 steps"),
-        ("bowl", [1], 1.1, 0, 12, "Diverges", "overshoots, and lands higher"),
+        ("bowl", [1], 1.1, 0, 12, "Diverges", "overshoots and lands higher"),
         ("bowl", [1], 1.0, 0, 12, "Wanders", "jump across"),
-        ("bowl", [1], 10, 0, 200, "Diverges", "too large to follow"),
+        ("bowl", [1], 10, 0, 200, "Diverges", "it's too large to follow"),
         ("bowl", [1], 0.4, 0, 0, "Start", "Loss 1."),
         ("bowl", [0], 0.4, 0, 5, "Arrives", "Loss 0"),
-        ("two valleys", [1.6], 0.1, 0, 25, "Stuck", "not the lowest"),
+        ("two valleys", [1.6], 0.1, 0, 25, "Stuck", "not the lowest one"),
         ("two valleys", [1.6], 0.2, 0, 25, "Arrives", ""),
-        ("saddle", [-1.8, 0], 0.3, 0, 40, "Stuck", "this is no valley"),
+        ("saddle", [-1.8, 0], 0.3, 0, 40, "Stuck", "this isn't a valley"),
         ("saddle", [-1.8, 0.02], 0.3, 0, 40, "Arrives", ""),
         ("narrow valley", [-1.8, 0.9], 0.102, 0, 25, "Diverges", "lands higher"),
-        ("samples", [2.9], 1.5, 0, 25, "Leaves", "the loss is not known"),
+        ("samples", [2.9], 1.5, 0, 25, "Leaves", "we don't know the loss"),
     ],
 )
 def test_what_became_of_a_run_is_said(page_runs, name, start, rate, momentum, steps, word, says):
@@ -224,14 +222,7 @@ def test_the_figure_in_a_page(browser):
         page.mouse.move(area["x"] + area["width"], area["y"] + 2 * area["height"], steps=5)  # and off the map
         page.mouse.up()
         assert page.evaluate("getSelection().toString()") == ""  # a drag marks no text
-        assert not complaints and not site_checks.accessibility(page)
-
-        # a phone: nothing leaves the screen, targets are large
-        page.set_viewport_size({"width": 320, "height": 800})
-        said(page)
-        assert page.evaluate(site_checks.TOO_WIDE) == []
-        low = "es => es.filter(e => e.getBoundingClientRect().height < 44).length"
-        assert page.locator(".nw-live :is(button, input, select):visible").evaluate_all(low) == 0
+        assert not complaints
 
 
 def test_reduced_motion_jumps_to_the_end(browser):
@@ -248,15 +239,7 @@ def test_a_link_sets_it_and_a_bad_link_gets_a_sentence(browser):
         assert page.get_by_role("slider", name="Start w").get_attribute("aria-valuetext") == "1"  # the bowl's own
     bad = {"rates": [99], "start": ["x"], "loss": "saddle"}
     for (name, value), says in zip(
-        bad.items(), ("learning rates", "start must be", "no landscape saddle"), strict=True
+        bad.items(), ("learning rates", "start must have", "no landscape saddle"), strict=True
     ):
         with harness.mounted(browser, Descent("bowl"), address=f"#widget=1&{name}={json.dumps(value)}") as (page, _):
             assert says in page.inner_text(".nw-problem")
-
-
-def test_without_scripts_the_still_stands(browser):
-    with harness.mounted(browser, Descent("bowl", steps=12), java_script_enabled=False) as (page, _):
-        label = page.locator(".nw-still svg").get_attribute("aria-label")
-        assert (
-            page.is_visible(".nw-still svg") and "learning rate 1.1 the loss goes from 1 to 79.5 in 12 steps" in label
-        )

@@ -14,8 +14,10 @@ SMALL = """() => [...document.querySelectorAll(".nw-live :is(button, input, sele
     .filter(e => e.checkVisibility() && !e.closest("[inert]"))
     .map(e => [e.outerHTML.slice(0, 80), (e.closest("label") ?? e).getBoundingClientRect()])
     .filter(([, box]) => box.height < 43.9 || box.width < 43.9).map(([html]) => html)"""
+# The smallest text, but for the names on Bigram's map, which are units of its drawing.
 LEAST_TEXT = """() => Math.min(...[...document.querySelectorAll(".nw *")]
-    .filter(e => e.checkVisibility() && !e.closest(".nw-bigram-map") && [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()))
+    .filter(e => e.checkVisibility() && !e.closest(".nw-bigram-map"))
+    .filter(e => [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()))
     .map(e => parseFloat(getComputedStyle(e).fontSize)))"""
 
 

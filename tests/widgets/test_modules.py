@@ -1,4 +1,4 @@
-"""How code travels: modules that keep to themselves, a page that holds each once, three homes, one site, house rules."""
+"""How code travels: modules with scopes of their own, each once on a page, in every home; and the house rules."""
 
 import gzip
 import json
@@ -35,7 +35,14 @@ def loaded(browser, tmp_path):
     page.close()
 
 
-SHARED = "globalThis.runs = (globalThis.runs ?? 0) + 1;\nconst name = 'shared';\nexport const where = () => name, runs = globalThis.runs;"
+SHARED = """globalThis.runs = (globalThis.runs ?? 0) + 1;
+const name = "shared";
+export const where = () => name, runs = globalThis.runs;
+"""
+ONE = """import { where as inner } from "./shared.js";
+const name = "1";
+export const where = () => inner() + name;
+"""
 BOTH = """import { where as a } from "./one.js";
 import {
   where as b,
@@ -46,12 +53,8 @@ export const all = [a(), b(), name].join();
 """
 
 
-def one(name: str) -> str:
-    return f'import {{ where as inner }} from "./shared.js";\nconst name = "{name}";\nexport const where = () => inner() + name;\n'
-
-
 def test_modules_may_use_the_same_names_and_run_once(loaded):
-    files = {"shared.js": SHARED, "one.js": one("1"), "two.js": one("2"), "both.js": BOTH}
+    files = {"shared.js": SHARED, "one.js": ONE, "two.js": ONE.replace("1", "2"), "both.js": BOTH}
     assert loaded(files, "both.js") == {"all": "shared1,shared2,both", "runs": 1}
     assert loaded({"third.js": 'export { runs } from "./shared.js";'}, "third.js") == {"runs": 1}  # another figure
     assert loaded({"shared.js": SHARED + "// a new version of the book"}, "third.js") == {"runs": 2}

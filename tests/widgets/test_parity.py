@@ -6,20 +6,19 @@ import numpy as np
 import pytest
 
 from helpers import sampling
-from tests.widgets.harness import calls, module
+from tests.widgets.harness import calls
 
 CASES = 24_000  # of which each cut gets half
 SEEDS = [0, 1, 2, 12345, 2**31 - 1, 2**31, 2**32 - 1]
 
 
 @pytest.fixture(scope="module")
-def formulas(browser):
+def formulas(js):
     """formulas(name, cases) → what the page's function gives for each list of arguments."""
-    with module(browser, "formulas") as page:
-        page.evaluate(
-            "() => { module = { ...module, drawn: (seed, n) => Array.from({ length: n }, module.mulberry32(seed)) }; }"
-        )
-        yield lambda name, cases: calls(page, name, cases)
+    return lambda name, cases: calls(js("formulas"), name, cases)
+
+
+DRAWN = "(seed, n) => Array.from({ length: n }, module.mulberry32(seed))"
 
 
 def drawn_cases(rng, n: int) -> list[tuple]:
@@ -115,7 +114,7 @@ def test_sigmoid(formulas):
 
 def test_mulberry32(formulas):
     seeds = [*SEEDS, *map(int, np.random.default_rng(1).integers(1 << 32, size=500))]
-    drawn = formulas("drawn", [(seed, 25) for seed in seeds])
+    drawn = formulas(DRAWN, [(seed, 25) for seed in seeds])
     assert sum(map(len, drawn)) > 10_000
     for seed, numbers in zip(seeds, drawn):
         generator = sampling.Mulberry32(seed)  # some at once, some one by one: the same sequence
@@ -130,7 +129,7 @@ def test_draws(formulas, expected):
         ours = [int(sampling.samples(p, 1, rng=Fixed(u))[0]) for u in us]
         assert ours == formulas("drawAll", [(p.tolist(), us)])[0]
     cases = [(p, int(rng.integers(1 << 32))) for p in expected]
-    uniform = formulas("drawn", [(seed, 2) for _, seed in cases])
+    uniform = formulas(DRAWN, [(seed, 2) for _, seed in cases])
     theirs = formulas("drawAll", [(p.tolist(), us) for (p, _), us in zip(cases, uniform)])
     assert [sampling.samples(p, 2, rng=sampling.Mulberry32(seed)).tolist() for p, seed in cases] == theirs
     once = formulas("draw", [(p.tolist(), us[0]) for (p, _), us in zip(cases, uniform)])
