@@ -112,12 +112,13 @@ class KVCache:
     """The keys and values of the tokens so far, for one block: (B, H, T, D) each, with room for `context` tokens."""
 
     def __init__(self, context: int):
-        self.context, self.length, self.keys, self.values = whole("context", context), 0, None, None
+        self.context, self.length = whole("context", context), 0
+        self.keys = self.values = np.empty(0)  # made when the first ones show their shape
 
     def extend(self, k: np.ndarray, v: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Append new keys and values and return all of them, as views."""
         B, H, T, D = k.shape
-        if self.keys is None:
+        if self.length == 0:
             self.keys, self.values = (np.empty((B, H, self.context, D), dtype=k.dtype) for _ in "kv")
         end = self.length + T
         if end > self.context:
@@ -145,6 +146,7 @@ class MultiHeadAttention(Module):
             return self.out(packed_attention(self.qkv(x), self.heads, mask, weights, cache))
         (B, T, C), S, H = x.shape, memory.shape[1], self.heads
         w, b = self.qkv.weight, self.qkv.bias
+        assert b is not None
         q = linear(x, w[:, :C], b[:C]).reshape(B, T, H, C // H).swap(1, 2)
         k, v = (
             linear(memory, w[:, i * C : (i + 1) * C], b[i * C : (i + 1) * C]).reshape(B, S, H, C // H).swap(1, 2)

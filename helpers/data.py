@@ -130,7 +130,7 @@ def capitals() -> dict[str, str]:
     """Country → capital for `COUNTRIES`, picked by hand: every name and every capital is a single word."""
     from countryinfo import CountryInfo
 
-    return {country: CountryInfo(country).capital() for country in COUNTRIES}
+    return {country: str(CountryInfo(country).capital()) for country in COUNTRIES}
 
 
 # From Markdown to plain text

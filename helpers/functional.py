@@ -135,7 +135,7 @@ def gelu(x: Tensor) -> Tensor:
     Source: Hendrycks and Gimpel 2016. It multiplies, because NumPy's `x*x*x` is many times as fast as `x**3`.
     """
     a, shape = x.data.reshape(-1), x.shape
-    out, slope = np.empty_like(a), np.empty_like(a) if is_tracking() else None
+    out, slope = np.empty_like(a), np.empty_like(a if is_tracking() else a[:0])  # no slope if nothing leads back
     for i in cache_sized(len(a)):
         z = a[i]
         h = z * z
@@ -146,7 +146,7 @@ def gelu(x: Tensor) -> Tensor:
         h += 1
         h *= 0.5  # (1 + tanh(…)) / 2, close to Φ(x)
         np.multiply(z, h, out=out[i])
-        if slope is not None:
+        if slope.size:
             s = slope[i]
             np.multiply(z, z, out=s)
             s *= 6 * 0.044715 * SQRT_2_OVER_PI

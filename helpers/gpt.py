@@ -60,7 +60,7 @@ class GPT(Module):
     Pass your own `block` class to see what changes without a part of it.
     """
 
-    def __init__(self, config: GPTConfig, *, rng: np.random.Generator, block: type[Module] = Block):
+    def __init__(self, config: GPTConfig, *, rng: np.random.Generator, block: type[Block] = Block):
         self.config = config
         self.tokens = Embedding(config.vocab_size, config.channels, rng=rng)
         self.positions = Embedding(config.context, config.channels, rng=rng)

@@ -16,6 +16,7 @@ import matplotlib as mpl
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
 # (name, on a light page, on a dark page): the only colors a picture uses. They suit color-blind readers, and text
@@ -48,7 +49,7 @@ mpl.rcParams.update(
         "axes.spines.right": False,
         "axes.grid": True,
         "axes.axisbelow": True,
-        "axes.prop_cycle": mpl.cycler(color=PALETTE),
+        "axes.prop_cycle": plt.cycler(color=PALETTE),
         "grid.color": GRID,
         "xtick.color": MUTED,
         "ytick.color": MUTED,
@@ -103,6 +104,7 @@ def svg(ax: plt.Axes, *, alt: str) -> str:
     if len(alt.strip()) < 15:
         raise ValueError(f"The alt text must be a sentence; got {alt!r}. Say what the picture shows.")
     figure, buffer = ax.figure, io.StringIO()
+    assert isinstance(figure, Figure)
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     plt.close(figure)
     text = buffer.getvalue()

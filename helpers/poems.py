@@ -11,7 +11,7 @@ import difflib
 import math
 import re
 import tomllib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -128,8 +128,8 @@ def _skeletons(topic: str, mood: str, form: str) -> list[tuple[str, ...]]:
         return [(a, x, y) for a in first for x, y in permutations(_rhyming(mood, a), 2) if rhyme(x, y)]
     if form == "limerick":
         article = about["article"]  # "an" fits the topic; every mood's adjectives begin with a consonant
-        openings = (f"there once was {article} {{}}", f"{article.replace('an', 'a')} {{{{A}}}} old {{}}")
-        openings = [opening.format(place) for opening in openings for place in about["limerick"]]
+        templates = (f"there once was {article} {{}}", f"{article.replace('an', 'a')} {{{{A}}}} old {{}}")
+        openings = [template.format(place) for template in templates for place in about["limerick"]]
         thirds = [tuple(pair.replace("{P}", about["part"]).split(" / ")) for pair in _lines(feel["third"])]
         seconds, fifths = _lines(feel["second"]), _lines(feel["fifth"])
         long = [
@@ -137,8 +137,8 @@ def _skeletons(topic: str, mood: str, form: str) -> list[tuple[str, ...]]:
         ]
         return [(a, x, *b, y) for a, x, y in long for b in thirds]
     pairs = [(a, b) for a in first for b in verse if _sound(a)[1] != _sound(b)[1]]
-    pairs = [(a, x, b, y) for a, b in pairs for x in _rhyming(mood, a) for y in _rhyming(mood, b)]
-    return pairs if form == "aabb" else [(a, b, x, y) for a, x, b, y in pairs]
+    poems = [(a, x, b, y) for a, b in pairs for x in _rhyming(mood, a) for y in _rhyming(mood, b)]
+    return list(poems) if form == "aabb" else [(a, b, x, y) for a, x, b, y in poems]
 
 
 def _pick(options: Sequence, rng: np.random.Generator):
@@ -176,7 +176,7 @@ def _laid_out(lines: Sequence[str], form: str) -> str:
 def every(topic: str, mood: str, form: str) -> dict[str, float]:
     """All poems of one combination, each with the probability that `poem` draws it."""
     _check(topic, mood, form)
-    found: Counter[str] = Counter()
+    found: dict[str, float] = defaultdict(float)
     for lines in _skeletons(topic, mood, form):
         parts = re.split(r"\{([AGV])\}", "\n".join(lines))  # text and names of slots, in turns
         options = [_MOODS[mood][slot].split() for slot in parts[1::2]]

@@ -34,6 +34,9 @@ def start(model, batches: Callable[[], Iterator[tuple]], *, steps: int, progress
 class Run:
     """A training run in a thread, made by `start`. `history` is what happened so far, `error` what made it fail."""
 
+    error: BaseException | None
+    leave: Ended | None  # why it was told to end
+
     def __init__(self, model, batches: Callable[[], Iterator[tuple]], *, steps: int, progress: bool, **options):
         training.make_way()
         self.model, self.batches, self.steps, self.progress, self.options = model, batches, steps, progress, options
@@ -157,7 +160,8 @@ class Run:
 
     def _launch(self, until: int) -> None:
         self.trainer = Trainer(model=self.model, batches=self.batches(), steps=self.steps, **self.options)
-        self.until, self.leave, self.waiting, self.error = until, None, False, None
+        self.until, self.waiting = until, False
+        self.leave = self.error = None
         self.bar = ProgressBar(self.steps, "steps", show=self.progress)
         self._show()  # here, so a notebook shows it below the cell that started the run
         self.thread = threading.Thread(target=self._work, name="training run", daemon=True)

@@ -164,12 +164,12 @@ def chooser(
     """
     real("temperature", temperature)
     real("penalty", penalty, above=True)
-    for name, value in (("top_k", top_k), ("window", window)):
-        if value is not None:
-            whole(name, value)
-    for name, value in (("top_p", top_p), ("min_p", min_p)):
-        if value is not None:
-            real(name, value, most=1)
+    for name, count in (("top_k", top_k), ("window", window)):
+        if count is not None:
+            whole(name, count)
+    for name, share in (("top_p", top_p), ("min_p", min_p)):
+        if share is not None:
+            real(name, share, most=1)
     if rng is None and temperature != 0:
         raise ValueError("Drawing needs random numbers. Pass rng=np.random.default_rng(1), or temperature=0.")
 
@@ -177,7 +177,7 @@ def chooser(
         recent = ids if window is None else ids[-window:]
         z = logits if penalty == 1 else repetition_penalty(logits, recent, penalty)
         p = next_distribution(z, temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p)
-        return int(p.argmax()) if temperature == 0 else sample(p, rng=rng)
+        return int(p.argmax()) if temperature == 0 or rng is None else sample(p, rng=rng)
 
     return choose
 

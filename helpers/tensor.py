@@ -47,7 +47,7 @@ class Tensor:
     __hash__ = object.__hash__  # `==` compares numbers; a dict or set still tells two equal tensors apart
 
     def __init__(self, data, *, dtype=np.float32, parents: tuple = (), pullback: Callable | None = None):
-        self.grad = None
+        self.grad: np.ndarray | None = None
         if pullback is None:
             self.data, self.origin = _numbers(data).astype(dtype), None
             return

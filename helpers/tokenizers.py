@@ -104,13 +104,14 @@ class WordTokenizer:
     def encode(self, text: str) -> list[int]:
         """One id for each word, mark, and line break. Raises ValueError for an unknown word if there's no "<unk>"."""
         unknown = self.ids["<unk>"] if "<unk>" in self.specials else None
-        ids = [self.ids.get(word, unknown) for word in self.split(text)]
-        if None in ids:
-            word = self.split(text)[ids.index(None)]
-            raise ValueError(
-                f"Unknown word {word!r}. This tokenizer knows {self.vocab_size}. Leave it out, or make a tokenizer "
-                'with a larger size or with "<unk>" among its specials.'
-            )
+        ids = []
+        for word in self.split(text):
+            if (i := self.ids.get(word, unknown)) is None:
+                raise ValueError(
+                    f"Unknown word {word!r}. This tokenizer knows {self.vocab_size}. Leave it out, or make a tokenizer "
+                    'with a larger size or with "<unk>" among its specials.'
+                )
+            ids.append(i)
         return ids
 
     def decode(self, ids: Iterable[int]) -> str:

@@ -57,7 +57,7 @@ def test_loss_and_gradients_agree():
     theirs = F.cross_entropy(logits.flatten(0, 1), target[:, 1:].flatten(), ignore_index=0)
     theirs.backward()
 
-    ours = model.loss(SOURCE, TARGET)
+    ours, _ = model.loss(SOURCE, TARGET)
     ours.backward()
     assert ours.item() == pytest.approx(theirs.item(), rel=1e-5)
     np.testing.assert_allclose(model(SOURCE, TARGET[:, :-1]).data, logits.detach().numpy(), atol=1e-5)
