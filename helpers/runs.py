@@ -175,7 +175,7 @@ class Run:
                 self._show()
                 self._tell()
             if not self.history.ended:
-                self.trainer.end(self.leave)
+                self.trainer.end(self.leave or Ended.STOPPED)
         except BaseException as error:  # `wait` raises it
             self.error = error
             self.trainer.end(Ended.FAILED, error=f"{type(error).__name__}: {error}")

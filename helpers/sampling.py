@@ -95,12 +95,12 @@ def next_distribution(
     return p
 
 
-def sample(p, *, rng: np.random.Generator) -> int:
+def sample(p, *, rng: np.random.Generator | Mulberry32) -> int:
     """Draw one token from probabilities (V,). One uniform number; the first token whose cumulative sum exceeds it."""
     return int(samples(p, 1, rng=rng)[0])
 
 
-def samples(p, n: int, *, rng: np.random.Generator) -> np.ndarray:
+def samples(p, n: int, *, rng: np.random.Generator | Mulberry32) -> np.ndarray:
     """Draw n tokens independently from probabilities (V,): integers (n,). A token of probability 0 is never drawn."""
     n = whole("n", n, least=0)
     cumulative = np.cumsum(_checked_probabilities(p))
@@ -155,7 +155,7 @@ def chooser(
     min_p: float | None = None,
     penalty: float = 1.0,
     window: int | None = None,
-    rng: np.random.Generator | None = None,
+    rng: np.random.Generator | Mulberry32 | None = None,
 ) -> Callable[[np.ndarray, Sequence[int]], int]:
     """A function (logits (V,), ids so far) → next id, which draws from `next_distribution`.
 
