@@ -1,7 +1,7 @@
-"""Writes book/pages/bibliography.md from book/pages/references.bib: `python tools/bibliography.py`.
+"""`python -m tools.bibliography` writes book/pages/bibliography.md from book/pages/references.bib.
 
-The page is written to a file, not by a directive while the site is built, because a reader in JupyterLab
-opens it as Markdown. A test compares the two, so references.bib stays the one source.
+The page is a file, and not made while the site is built, because a reader in JupyterLab opens it as Markdown. A test
+compares the two, so references.bib stays the only source.
 """
 
 from pathlib import Path
@@ -26,7 +26,7 @@ def names(entry: Entry) -> str:
 
 
 def where(fields) -> str:
-    """Journal or proceedings, publisher, volume, issue and pages, as far as they are known."""
+    """Journal or proceedings, publisher, volume, issue and pages, if they are known."""
     place = fields.get("journal") or fields.get("booktitle")
     parts = [f"*{place}*" if place else "", fields.get("publisher", ""), fields.get("howpublished", "")]
     if "volume" in fields:

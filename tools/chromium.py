@@ -1,4 +1,4 @@
-"""A Chromium for the browser tests: one that is there, or else one that is installed.
+"""A Chromium for the browser tests: the one that is here, or else a new one.
 
 `python -m tools.chromium` prints the path of the browser, installing one where none is found: first
 Playwright's own download, then Debian's package. Tests call `launch(playwright)`, which installs nothing.
@@ -26,13 +26,13 @@ FLAGS = (
     "--disable-sync",
 )
 ADVICE = (
-    "The browser tests need Chromium, and none was found or could be installed: install Chromium or Google Chrome, "
-    "or set the variable CHROMIUM to the path of one."
+    "The browser tests need Chromium. There is none here, and installing one failed. Install Chromium or Google "
+    "Chrome, or set the variable CHROMIUM to the path of one."
 )
 
 
 class ChromiumNotFound(RuntimeError):
-    """No Chromium is there; the message says what to do."""
+    """There is no Chromium; the message says what to do."""
 
 
 def find_chromium() -> str:
@@ -43,7 +43,9 @@ def find_chromium() -> str:
     if named := os.environ.get("CHROMIUM"):
         if path := shutil.which(named):
             return path
-        raise ChromiumNotFound(f"CHROMIUM is {named!r}, which is not a program: set it to the path of a Chromium.")
+        raise ChromiumNotFound(
+            f"The variable CHROMIUM is {named!r}, which is not a program. Set it to the path of a Chromium."
+        )
     for candidate in (*map(shutil.which, NAMES), *APPS, _playwright_path()):
         if candidate and _runs(candidate):
             return candidate
@@ -51,7 +53,7 @@ def find_chromium() -> str:
 
 
 def install_chromium() -> str:
-    """Path of a Chromium, installed where none is found. Raises ChromiumNotFound if that fails, too."""
+    """Path of a Chromium, installed if there is none. Raises ChromiumNotFound if that fails too."""
     try:
         return find_chromium()
     except ChromiumNotFound:
@@ -59,7 +61,7 @@ def install_chromium() -> str:
             raise
     said = ""
     for how, commands in _installers():
-        print(f"No Chromium found: trying {how}", flush=True)
+        print(f"There is no Chromium here. Trying {how}.", flush=True)
         for command in commands:
             done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
         try:

@@ -1,12 +1,11 @@
-"""Writes book/pages/map.md, book/static/map.svg and book/pages/widgets.md: `python tools/outline.py`, with the book's packages.
+"""`python -m tools.outline` writes book/pages/map.md, book/static/map.svg, and book/pages/widgets.md.
 
-What only a person can say stands in book/pages/outline.toml; the rest is read from the notebooks and from `book.widgets`.
-The pages are files, as the bibliography is, because a reader in JupyterLab opens them as Markdown. Tests compare.
+What only a person can say is in book/pages/outline.toml; the rest comes from the notebooks and from `book.widgets`. The
+pages are files, as the bibliography is, because a reader in JupyterLab opens them as Markdown. Tests compare.
 """
 
 import inspect
 import re
-import sys
 import tomllib
 from html import escape
 from pathlib import Path
@@ -32,7 +31,7 @@ class Chapter(NamedTuple):
 
 
 def table(folder: Path = PAGES) -> dict:
-    """book/pages/outline.toml: its pages, parts and widgets; without such a file, nothing."""
+    """book/pages/outline.toml: its pages, parts, and widgets; empty without such a file."""
     path = folder / "outline.toml"
     return tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
@@ -103,7 +102,7 @@ def row(c: Chapter, y: int, color: str) -> str:
 
 
 def column(number: int) -> int:
-    """Where the line of a chapter stands."""
+    """How far from the left the line of a chapter is."""
     return WIDTH - 18 - 13 * (10 - number)
 
 
@@ -187,7 +186,7 @@ def plain(heading: str) -> str:
 
 
 def widgets_page() -> str:
-    """The index: for each widget its question, its call, its settings, and where it stands."""
+    """The index: for each widget its question, its call, its settings, and where it appears."""
     from book import widgets
 
     found, questions = chapters(), table()["widgets"]
@@ -203,7 +202,7 @@ def widgets_page() -> str:
         lines += ["", f"## {name}", "", questions[name], "", "```python", call(name), "```", ""]
         lines += [f"Settings: {settings}.", ""] if settings else []
         links = places(name, found)
-        lines += [f"- {link}" for link in links] or ["In no chapter."]
+        lines += [f"- {link}" for link in links] or ["No chapter uses it."]
     return "\n".join(lines) + "\n"
 
 
@@ -217,6 +216,5 @@ def files() -> dict[Path, str]:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
     for path, text in files().items():
         path.write_text(text, encoding="utf-8")

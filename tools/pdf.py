@@ -1,7 +1,7 @@
 """The book as one PDF: `make pdf`, which builds the site and then runs `python -m tools.pdf`.
 
 Chromium prints every page in the order of _toc.yml, figures as their stills, and pypdf binds them. Links from page to
-page lead to places in the PDF; those to other sites stay as they are.
+page lead to pages of the PDF; links to other sites stay as they are.
 """
 
 import io
@@ -69,7 +69,7 @@ def main(html: Path = ROOT / "_build" / "html", target: Path = ROOT / "_build" /
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
     paths = [html / f"{name}.html" for name in pages(toc)]
     if missing := [path for path in paths if not path.is_file()]:
-        sys.exit(f"The page {missing[0]} is not there: run `make book` first.")
+        sys.exit(f"There is no page {missing[0]}. Run `make book` first.")
     with sync_playwright() as playwright:
         browser = launch(playwright)
         book = bind({path: printed(browser, path) for path in paths})
@@ -77,7 +77,7 @@ def main(html: Path = ROOT / "_build" / "html", target: Path = ROOT / "_build" /
     book.compress_identical_objects()  # every page brings the same fonts
     book.add_metadata({"/Title": "The Next Word", "/Author": "The Next Word authors"})
     book.write(target)
-    print(f"The book is in {target}: {len(book.pages)} pages")
+    print(f"The book, {len(book.pages)} pages, is in {target}")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ def screenshot(browser, chapter: str, mode: str, title: str, slider: str, keys: 
     """A view of 760 × 900 points, with the widget in the middle."""
     path = ROOT / "_build" / "html" / "notebooks" / f"{chapter}.html"
     if not path.is_file():
-        sys.exit(f"The page {path} is not there: run `make book` first.")
+        sys.exit(f"There is no page {path}. Run `make book` first.")
     page = browser.new_page(viewport=SIZE, color_scheme=mode, device_scale_factor=1.5)
     page.goto(path.as_uri())
     settle(page)
@@ -52,7 +52,7 @@ def main() -> None:
         page.set_content(f'<body style="{style}">{images}</body>')
         page.screenshot(path=ROOT / "book" / "static" / "readme.png")
         browser.close()
-    print("wrote book/static/readme.png")
+    print("Wrote book/static/readme.png")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Pictures of every widget, to be looked at: `python -m tools.shots` writes them to _build/shots.
+"""Pictures of every widget, to look at: `python -m tools.shots` writes them to _build/shots.
 
-Wide, on phones of 360 and 320 points, in light and dark, and the still. Names after the command choose some widgets.
+Wide, on phones of 360 and 320 points, light and dark, and the still. Names after the command pick some of the widgets.
 """
 
 import sys
@@ -34,7 +34,7 @@ def main() -> None:
     folder = ROOT / "_build" / "shots"
     folder.mkdir(parents=True, exist_ok=True)
     if unknown := set(sys.argv[1:]) - set(EXAMPLES):
-        sys.exit(f"There is no example {', '.join(sorted(unknown))}; choose from {', '.join(EXAMPLES)}.")
+        sys.exit(f"There is no example {', '.join(sorted(unknown))}. Pick from {', '.join(EXAMPLES)}.")
     with sync_playwright() as playwright:
         browser = launch(playwright)
         for name in sys.argv[1:] or EXAMPLES:

@@ -25,14 +25,20 @@ SECONDS_A_CHAPTER = 45  # on average, with two cores, measured on a build of all
 class Run:
     """One run of the notebook at `path`, in a thread; `stop` ends it from another."""
 
-    def __init__(self, path: Path, timeout: int):
-        self.path, self.seconds, self.stopped = path, 0.0, threading.Event()
+    def __init__(self, path: Path, timeout: int, which: str):
+        self.path, self.which, self.seconds, self.stopped = path, which, 0.0, threading.Event()
         self.notebook = nbformat.read(path, as_version=4)
-        place = {"metadata": {"path": str(path.parent)}}
-        self.client = NotebookClient(self.notebook, timeout=timeout, resources=place, record_timing=False)
+        self.client = NotebookClient(
+            self.notebook,
+            timeout=timeout,
+            resources={"metadata": {"path": str(path.parent)}},
+            record_timing=False,  # times would become part of the notebook, and MyST-NB would look for another one
+            extra_arguments=["--log-level=ERROR"],  # or each kernel warns that its local port isn't encrypted
+        )
 
     def __call__(self) -> None:
         if not self.stopped.is_set():
+            logger.info(f"Running chapter {self.which}: {self.path.stem}")
             start = time.perf_counter()
             self.client.execute()
             self.seconds = time.perf_counter() - start
@@ -77,23 +83,24 @@ def run_ahead(app, env, docnames: list[str]) -> None:
     if app.config.nb_execution_mode != "cache":
         return
     cache = get_cache(app.config.nb_execution_cache_path)
-    runs = [Run(path, app.config.nb_execution_timeout) for path in waiting(env, docnames, cache)]
-    if not runs:
+    paths, timeout = waiting(env, docnames, cache), app.config.nb_execution_timeout
+    if not paths:
         return
+    runs = [Run(path, timeout, f"{i} of {len(paths)}") for i, path in enumerate(paths, 1)]
     logger.info(plan(len(runs)))
     with ThreadPoolExecutor(AT_ONCE) as pool:
         futures: dict[Future[None], Run] = {pool.submit(run): run for run in runs}
         try:
-            for done, future in enumerate(as_completed(futures), 1):
+            for future in as_completed(futures):
                 run = futures[future]
                 try:
                     future.result()
                 except (CellControlSignal, DeadKernelError):
-                    how = "stopped with an error, which the build reports below"
+                    how = "stopped with an error. It runs once more below, and the build reports the error"
                 else:
                     keep(cache, run)
                     how = f"took {run.seconds:.0f} s"
-                logger.info(f"Chapter {done} of {len(runs)} is done: {run.path.stem} {how}")
+                logger.info(f"Chapter {run.path.stem} {how}")
         except BaseException:  # Ctrl-C: a chapter would go on for minutes
             for run in runs:
                 run.stop()

@@ -1,9 +1,9 @@
 """Links that open a chapter elsewhere, once _config.yml names the repository's address on GitHub; none without one.
 
-- Binder and Colab stand in a chapter's header, below a rocket. They are links: a page asks them for nothing.
+- Binder and Colab are in a chapter's header, behind a rocket. They are links: a page asks them for nothing.
 - Both open what was published: the tag of this version, such as v0.1.0. See CONTRIBUTING.md, Publishing.
-- Colab opens one notebook and no package, so the copies of the notebooks that the site offers carry a cell that
-  installs `helpers` where it is missing. The notebooks in the repository have no such cell, and need none.
+- Colab opens one notebook and no package, so the copies of the notebooks that the site offers have a cell that installs
+  `helpers` if it is missing. The notebooks in the repository need no such cell.
 """
 
 import re
@@ -14,7 +14,7 @@ import nbformat
 import yaml
 
 GITHUB = re.compile(r"https://github\.com/([\w.-]+)/([\w.-]+?)(?:\.git)?/?")
-FIRST_CELL = """# Opened alone, as in Colab, this cell installs the book's package. Elsewhere it does nothing.
+FIRST_CELL = """# On its own, as in Colab, this notebook needs the book's package. With the book, this cell does nothing.
 from importlib.util import find_spec
 
 if find_spec("helpers") is None:
@@ -32,8 +32,8 @@ def repository(config: Path) -> tuple[str, str] | None:
         return None
     if not (found := GITHUB.fullmatch(url)):
         raise ValueError(
-            f"The repository's address in _config.yml is {url!r}; Binder and Colab need one on GitHub, such as "
-            'https://github.com/owner/name. Leave it empty, url: "", for a site without links to them.'
+            f"Binder and Colab need a repository on GitHub; got {url!r} in _config.yml. Write an address such as "
+            'https://github.com/owner/name, or leave it empty, url: "", for a site without links to them.'
         )
     return found[1], found[2]
 

@@ -1,16 +1,16 @@
-"""What the site needs beyond Jupyter Book's settings. _config.yml loads it; a reader of the book never has to.
+"""What the site needs beyond Jupyter Book's settings. _config.yml loads it; readers of the book never have to.
 
 - Mathematics: copies the MathJax files a page can ask for from the installed package (2 MB of its 24).
-- Cache: keeps notebook outputs under a hash of `helpers`, so a changed helper means that notebooks run again.
-- Warnings: a build that warned leaves nothing behind that would let the next one pass in silence.
-- Anchors: `<a id="name"></a>` in Markdown can be linked to, and a link to a missing one is a warning.
-- Search: asks for no other page where it cannot, which is when the book is opened from disk.
-- Times: below a chapter's title stands how long it takes to read, counted, and to run, measured.
-- Way: a page ends with what comes before and after it, and why, from book/pages/outline.toml.
+- Cache: keeps results under a hash of the code that notebooks import, so that a change there makes them run again.
+- Warnings: a build that warned leaves nothing behind that would keep the next one from warning too.
+- Anchors: links can lead to `<a id="name"></a>` in Markdown, and a link to a missing one is a warning.
+- Search: doesn't read other pages when the book is opened from disk, where it can't.
+- Times: a chapter says below its title how long it takes to read (counted) and to run (measured).
+- Way: a page ends with the ones before and after it, and says why, from book/pages/outline.toml.
 - Look: when a style, a script, a figure's code, or this folder changes, all pages are written again; no notebook runs.
 - Widgets: a figure carries its state; the site ships the code and the style once, for the pages that have figures.
   MyST-NB's second copy of the state is dropped.
-- Paper: code is printed in its light colors, also from a dark page.
+- Paper: code is printed in its light colors, even from a dark page.
 - Weight: the theme's icons come from its font (0.2 MB), not from the script that draws the same ones (1.5 MB).
 """
 

@@ -56,14 +56,18 @@ def built(tree: Path) -> tuple[str, str, int]:
 
 def test_a_second_build_does_what_is_needed(tree):
     said, page, runs = built(tree)
-    assert runs == 1 and "Running 2 chapters" in said and re.search(r"Chapter 2 of 2 is done: \w+ took \d+ s", said)
+    assert (
+        runs == 1
+        and "Running 2 chapters" in said
+        and re.search(r"chapter 2 of 2: tiny\nChapter (tiny|second) took", said)
+    )
     assert not re.search("binder|colab|fa-rocket", page, re.I)  # _config.yml names no address
     assert (tree / "_build/html/_sources/tiny.ipynb").read_bytes() == (tree / "tiny.ipynb").read_bytes()
 
     style = tree / "book" / "static" / "next-word.css"
     style.write_text(style.read_text(encoding="utf-8") + "main { --new: 1 }\n", encoding="utf-8")
     said, page_now, runs = built(tree)
-    assert runs == 1 and "Chapter" not in said
+    assert runs == 1 and "chapter" not in said
     assert "--new: 1" in (tree / "_build/html/_static/next-word.css").read_text(encoding="utf-8")
     address = re.compile(r"next-word\.css\?v=\w+")
     assert address.search(page)[0] != address.search(page_now)[0]  # or a browser keeps the old one
@@ -150,5 +154,5 @@ def test_the_first_cell_of_a_copy_installs_only_what_is_missing(there, monkeypat
 def test_an_address_that_nobody_could_open_gets_a_sentence(address, tmp_path):
     config = tmp_path / "_config.yml"
     config.write_text(f"repository: {{url: '{address}'}}")
-    with pytest.raises(ValueError, match="need one on GitHub, such as"):
+    with pytest.raises(ValueError, match="need a repository on GitHub; got"):
         launch_links.repository(config)
