@@ -1,10 +1,10 @@
 """`make bench`, second part: how long a widget takes from a key to the picture that shows it.
 
-Real keys in a real Chromium, one after the other, on the figure as a page holds it. The clock starts when the browser
-has the key and stops when the page has painted the frame in which the picture, not the slider alone, has changed; a
-frame without a change counts as endless. The browser paints at once, without waiting for a display's next refresh, and
-what its compositor does afterwards is not counted: what is measured is the page's work. At 60 pictures a second there
-are 16 ms for it.
+Real keys in a real Chromium, one after the other, on the figure the way a page has it. The clock starts when the
+browser gets the key and stops when the page has painted the frame in which the picture changed, not just the slider; a
+frame without a change counts as infinite. The browser paints at once, without waiting for a display to refresh, and we
+don't count what its compositor does afterward: we measure the page's work. At 60 pictures per second, 16 ms are left
+for it.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from helpers.sampling import softmax
 from tests.widgets.harness import mounted
 from tools.chromium import launch
 
-AIM, KEYS, WARM = 16.0, 200, 20  # milliseconds; keys that are measured, after some that are not
-TYPING, WRITING = 50.0, 200  # milliseconds; tokens a second
-TEXTS = {  # what is typed: at the end of a prompt, also beyond the model's context
+AIM, KEYS, WARM = 16.0, 200, 20  # milliseconds; keys we measure, after some we don't
+TYPING, WRITING = 50.0, 200  # milliseconds; tokens per second
+TEXTS = {  # what we type at the end of a prompt, past the model's context too
     "shakespeare": "To be, or not to be, that is the question: whether it is nobler in the mind to suffer\n" * 2,
     "poems": "Please write a happy limerick about a cat. And then a sad haiku about the old moon and the wide sea.",
 }
@@ -37,11 +37,11 @@ CLOCK = """() => {
     document.addEventListener("input", () => requestAnimationFrame(() => {  // after the widget's own, in the same frame
         const { port1, port2 } = new MessageChannel(), done = drawn;
         port1.onmessage = () => times.push(done ? performance.now() - pressed : Infinity);
-        port2.postMessage(null);  // comes when the frame has been painted
+        port2.postMessage(null);  // arrives once the frame is painted
     }));
 }"""
 
-# From a key to the frame in which the bars for the text with it are painted: a change of the bars and no waiting.
+# From a key to the frame that paints the bars for the text with it, without waiting.
 BARS = """() => {
     window.times = [];
     const bars = document.querySelector(".nw-play-bars"), view = bars.closest(".nw-play-view");
@@ -74,7 +74,7 @@ def attention_map(T: int) -> AttentionMap:
     return AttentionMap([f"t{i}" for i in range(T)], softmax(scores), title="map")
 
 
-CASES = [  # what, the widget, the slider, the key that moves it on and the one that moves it back
+CASES = [  # what, the widget, the slider
     ("NextToken, V = 1,000, temperature", lambda: next_token(1000), "temperature"),
     ("NextToken, V = 1,000, top-p", lambda: next_token(1000), "top-p"),
     ("AttentionMap, T = 64, row", lambda: attention_map(64), "Token that looks (row)"),
@@ -112,7 +112,7 @@ def typed(browser, widget, text: str) -> np.ndarray:
 
 
 def tokens_a_second(browser, widget) -> float:
-    """While *Run* writes, with all that is drawn; from the prompt again where a text has ended."""
+    """While *Run* writes, with everything it draws; from the prompt again when a text has ended."""
     with mounted(browser, widget, viewport={"width": 1000, "height": 900}) as (page, complaints):
         page.wait_for_function("() => !document.querySelector('.nw-play-wait')")
         tokens, seconds = 0, 0.0
@@ -146,10 +146,9 @@ def main() -> None:
             print(f"{name + ', key in the prompt':36}{np.median(times):9.1f}{p95:9.1f}{times.max():9.1f}{speed:10.0f}")
         browser.close()
         paced.close()
-    print(
-        f"The aims are {TYPING:.0f} ms for 95 of 100 keys, and {WRITING} tokens/s." + " They are missed." * slow_model
-    )
-    print(f"The aim for sliders is {AIM:.0f} ms for 95 of 100, but for T = 128." + " It is missed." * slow)
+    missed = " That was missed."
+    print(f"The goal is {TYPING:.0f} ms for 95 of 100 keys, and {WRITING} tokens/s." + missed * slow_model)
+    print(f"The goal for sliders is {AIM:.0f} ms for 95 of 100, except at T = 128." + missed * slow)
     sys.exit(slow or slow_model)
 
 

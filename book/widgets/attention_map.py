@@ -73,8 +73,8 @@ class AttentionMap(Widget):
     """Attention weights to explore: pick a head, a token that looks, and a token it looks at.
 
     tokens: T labels (a string: its characters). weights: (layers, H, T, T), (H, T, T), or (T, T); rows sum to 1.
-    keys: S labels of the columns for cross-attention, whose weights are (…, T, S); without them, the tokens look at each
-    other. The trait that holds them is called `key_tokens`.
+    keys: S labels of the columns for cross-attention, whose weights are (…, T, S); without them, the tokens look at
+    each other. The trait that holds them is called `key_tokens`.
     layer, head: the head to start with, counted from 1. token, key: the row and the column, counted from 0 (negative:
     from the end); without `key`, what the row looks at most. beside: (layer, head) to compare with. stretch: full blue
     means less than 1. At most 128 tokens. Raises TraitError with a sentence if these don't fit together.
@@ -113,8 +113,8 @@ class AttentionMap(Widget):
         if (len(tokens), len(tokens if keys is None else keys)) != (T, S):
             got = f"{len(tokens)} tokens" + ("" if keys is None else f" and {len(keys)} keys")
             raise traitlets.TraitError(
-                f"The weights need a row for each token and a column for each key (or token, if there are no keys); got "
-                f"{got} with {T} rows and {S} columns. To change both, use hold_trait_notifications()."
+                f"The weights need a row for each token and a column for each key (or token, without keys); got {got} "
+                f"with {T} rows and {S} columns. To change both, use hold_trait_notifications()."
             )
         if name == "beside" and value:
             if len(value) != 2 or not all(isinstance(i, Integral) for i in value):

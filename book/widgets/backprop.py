@@ -244,8 +244,8 @@ def label(node: dict) -> str:
 def arrange(nodes: list[dict]) -> tuple[list[dict], list[list]]:
     """The nodes with their places (`at`: layer, slot) and formulas, and the edges with the places they pass through.
 
-    An operation sits one layer after its last operand, a leaf one layer before its first use. Within a layer, nodes stay
-    at least one slot apart, and as close as that allows to the nodes they feed.
+    An operation sits one layer after its last operand, a leaf one layer before its first use. Within a layer, nodes
+    stay at least one slot apart, and as close as that allows to the nodes they feed.
     """
     uses = [[] for _ in nodes]  # who a node feeds: (node, argument)
     layer = [0] * len(nodes)

@@ -136,7 +136,8 @@ class Widget(anywidget.AnyWidget):
             still = still if isinstance(still, str) else plots.svg(still, alt=self.alt())
         return (
             f'<figure class="nw-figure nw-widget" data-widget="{type(self).__name__}">{style}'
-            f'<div class="nw-still">{still}{caption}</div><script type="application/json">{data}</script>{script}</figure>'
+            f'<div class="nw-still">{still}{caption}</div>'
+            f'<script type="application/json">{data}</script>{script}</figure>'
         )
 
     def save(self, path: str | os.PathLike, *, heading: str = "") -> Path:

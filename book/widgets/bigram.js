@@ -414,8 +414,8 @@ export default widget(frame => {
     map.paint();
     bars.paint();
     const left = table.V - often.length, pair = spot && spot.column !== null ? pairText(spot.row, spot.column) : "";
-    const more = left > 0 ? ` Only the ${SHOWN} most frequent are drawn here. The ${count(left, "other")} `
-      + `${left === 1 ? "is" : "are"} still counted.` : "";
+    const more = left > 0
+      ? ` The ${SHOWN} most frequent are drawn; ${left} more ${left === 1 ? "is" : "are"} counted.` : "";
     map.note.textContent = !table.pairs ? ""
       : pair || `Row: this character. Column: the next one. Point at a cell, or use the arrow keys.${more}`;
     map.element.setAttribute("aria-label", `Table of probabilities, ${often.length} characters. `

@@ -69,9 +69,10 @@ but someone guesses as it goes.
 class Bigram(Widget):
     """The bigram of the characters of `text`, counted and learned; a reader changes the text and everything else.
 
-    text: up to 100,000 characters, up to 4,000 different ones. row: the character whose row shows; "": the most frequent
-    one. shown: the table that shows and writes, "counted" or "learned". prompt: what its text starts with; "": the first
-    character. seed: of `sampling.Mulberry32`. rate, steps: of gradient descent. V is the number of different characters.
+    text: up to 100,000 characters, up to 4,000 different ones. row: the character whose row shows; "": the most
+    frequent one. shown: the table that shows and writes, "counted" or "learned". prompt: what its text starts with; "":
+    the first character. seed: of `sampling.Mulberry32`. rate, steps: of gradient descent. V is the number of different
+    characters.
     """
 
     settings = ("text", "row", "shown", "prompt", "seed", "rate", "steps")

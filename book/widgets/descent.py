@@ -188,8 +188,8 @@ class Descent(Widget):
 def descend(landscape: Landscape, start, rate: float, momentum: float = 0.0, steps: int = 25) -> dict:
     """Gradient descent with momentum: {path, losses, ended}.
 
-    path: the start, and where each step lands. ended: "", or why it stopped early: "diverged" (a number got larger than
-    10⁶, or the loss than 10⁹) or "left" (there are no samples out there). Built in chapter 2.
+    path: the start, and where each step lands. ended: "", or why it stopped early: "diverged" (a number got larger
+    than 10⁶, or the loss than 10⁹) or "left" (there are no samples out there). Built in chapter 2.
     """
     place, velocity = list(map(float, start)), [0.0] * len(start)
     path, losses, ended = [place], [landscape.loss(*place)], ""
@@ -212,7 +212,7 @@ def sampled(function: Callable, low, high, name: str = "w") -> Landscape:
     """A function of one number as a landscape: cubic curves through its samples, `None` outside low … high."""
     if low is None or high is None or not (_real(low) and _real(high) and low < high):
         raise ValueError(
-            f"A function needs low and high, the part of it to show; got low={low!r}, high={high!r}. Try low=-2, high=2."
+            f"A function needs low and high, the part to show; got low={low!r} and high={high!r}. Try low=-2, high=2."
         )
     at = np.linspace(low, high, SAMPLES)
     values = np.array([float(function(w)) for w in at])

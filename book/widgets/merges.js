@@ -120,7 +120,7 @@ export default widget(frame => {
     if (!step) return [`${all.steps.length ? "No merges yet" : "No merge fits this text"}, so every byte is a token.`];
     const [a, b] = tokens.merges.slice(2 * rank, 2 * rank + 2), often = all.steps[step - 1][1];
     return [`Merge ${whole(step)}: `, token(a), " + ", token(b), " → ", token(256 + rank),
-      `. It's number ${whole(rank + 1)} of the ${whole(tokens.merges.length / 2)} that the tokenizer learned. `
+      `. It's number ${whole(rank + 1)} of the ${whole(tokens.merges.length / 2)} learned. `
       + `It happens ${times(often)} here, so ${whole(length + often)} tokens become ${whole(length)}.`];
   }
 

@@ -27,7 +27,7 @@ def text(path: Path) -> str:
 
 
 def sources(*entries: Path) -> dict[str, str]:
-    """{name: source} of some modules and of all they import. A file imports one beside it, or one of the shared ones."""
+    """{name: source} of some modules and of all they import: a file beside them, or one of the shared ones."""
     found: dict[str, str] = {}
     waiting = list(entries)
     while waiting:

@@ -22,8 +22,8 @@ from book.widgets import (
 from helpers import data, sampling
 from helpers.gpt import GPT, GPTConfig
 from helpers.models import load_gpt
-from helpers.tokenizers import BytePairTokenizer, CharTokenizer
 from helpers.runs import Run, start
+from helpers.tokenizers import BytePairTokenizer, CharTokenizer
 from helpers.training import History, text_batches
 
 SENTENCE = "Write a poem about a cat."

@@ -174,9 +174,7 @@ def test_the_figure_in_a_page(browser):
         assert scores(page) == [shown(x) for x in (math.log(32), figure.loss(), math.log(32), figure.held_out_loss())]
         assert writes(page) == figure.written() and page.locator(".nw-bigram-map canvas").is_visible()
         assert page.locator(".nw-bigram-bars tbody tr").first.inner_text().split() == ["h", "34", "0.395", "0.031"]
-        assert "Only the 30 most frequent are drawn here. The 2 others are still counted." in page.inner_text(
-            ".nw-bigram-two"
-        )
+        assert "The 30 most frequent are drawn; 2 more are counted." in page.inner_text(".nw-bigram-two")
 
         # a row by its list, by a click on the map, by keys; a pair by pointing at it
         page.get_by_label("What comes after").select_option("v")

@@ -68,7 +68,7 @@ def test_curves_through_samples_are_close_and_smooth():
         ("hill", {}, "loss must be one of bowl, two valleys"),
         ([], {}, "loss must be one of bowl"),
         (wave, {}, "A function needs low and high"),
-        (wave, {"low": 2, "high": -2}, "got low=2, high=-2"),
+        (wave, {"low": 2, "high": -2}, "got low=2 and high=-2"),
         (math.log, {"low": 1, "high": math.inf}, "A function needs low and high"),
         (lambda w: 1 / w if w else math.inf, {"low": -1, "high": 1}, "must be finite from -1 to 1; got inf at 0"),
         ("bowl", {"start": 3}, "inside the picture: w from -2 to 2; got [3]"),
