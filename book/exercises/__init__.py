@@ -1,7 +1,7 @@
 """Checkers for the exercises: `check.ch03.softmax(my_softmax)` says whether it's right, and if not, where to look.
 
-`engine.py` runs what the reader wrote; `ch02.py` and so on hold the exercises, each with its usual mistakes. They give
-the answers away, so read them after the exercises. Left out: grades.
+`engine.py` runs what the reader wrote. `ch03.py` holds the exercises of chapter 3 with their usual mistakes, and
+`ch03.toml` what we say about them. Both give the answers away, so read them later. Left out: grades.
 """
 
 from book.exercises import check

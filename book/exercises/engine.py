@@ -1,37 +1,32 @@
-"""The engine of the checkers: it runs what a reader wrote, and finds words for what went wrong.
+"""The engine of the checkers: it runs what a reader wrote, and finds the hint that helps.
 
-An exercise is a right answer, the inputs to try it on, and the usual mistakes, each the wrong function written out.
-The reader's results are compared with the right ones; if they differ, with those of each mistake; and if none fits,
-something general is said: a shape, a missing `return`, the first number that differs. Nothing here raises.
-Left out: stopping an endless loop (interrupt the kernel), and two mistakes at once.
+An exercise is a right solution, the inputs to try it on, and the usual mistakes, each a wrong solution with a hint. We
+compare the reader's results with the right ones; if they differ, with those of each mistake; and if no mistake fits, we
+say something general about a shape, a missing `return`, or the first number that differs. The chapters' code is in
+`ch01.py` and so on; what they say to the reader is in `ch01.toml`. Nothing here raises, except that ■ interrupts.
+Left out: recognizing two mistakes at once.
 """
 
-from __future__ import annotations
-
 import ast
-import contextlib
 import copy
-import html
 import inspect
 import io
-import re
-import sysconfig
 import textwrap
-import traceback
-import warnings
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
+from .compare import numbers, same, spoiled, unchanged
+from .running import Interrupted, Stop, TooLong, code, limited, quietly
+from .say import as_html, as_text, differs, explained, kind, pattern, show
 
-INSTALLED = (sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"), "<__array")
-NOT_THEIRS = (str(Path(__file__).parents[1]), *INSTALLED)  # where no line of a reader's stands
+NEEDS_A_FUNCTION = "The checker needs the function itself; got {}. Pass its name, without parentheses after it."
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a checker says. In `message` code stands between backticks. Shows as text, and in notebooks as HTML."""
+    """What a checker says. In `message`, backticks mark code and asterisks *emphasis*. Shows as text or as HTML."""
 
     message: str
     passed: bool = False
@@ -42,77 +37,23 @@ class Verdict:
         return "Right" if self.passed else "Not yet" if self.started else "Not started"
 
     def __repr__(self):
-        return f"{self.word}: {self.message}"
+        return f"{self.word}: {as_text(self.message)}"
 
     def _repr_html_(self):
         mark, color = ("✓", "#3b7fc4") if self.passed else ("✗", "#c8640a") if self.started else ("○", "#7d8590")
         style = f"border-left:4px solid {color};padding:.45em .9em;white-space:pre-wrap;overflow-wrap:anywhere"
-        text = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(self.message))
-        mark = f'<span aria-hidden="true">{mark}</span> '
-        return f'<div class="nw-verdict" role="status" style="{style}">{mark}<strong>{self.word}:</strong> {text}</div>'
-
-
-# Comparing
+        text = f'<span aria-hidden="true">{mark}</span> <strong>{self.word}:</strong> {as_html(self.message)}'
+        return f'<div class="nw-verdict" role="status" style="{style}">{text}</div>'
 
 
 @dataclass
 class Result:
-    """What one run gave: a value, or an error; what it printed; the names of the arguments that it changed."""
+    """What one run gave: a value or an error, what it printed, and the names of the arguments it changed."""
 
     value: object = None
     error: BaseException | None = None
     printed: str = ""
     changed: tuple = ()
-
-
-def numbers(x) -> np.ndarray | None:
-    """`x` as an array of numbers, tensors unwrapped; None if it is something else, such as text or ragged lists."""
-    data = getattr(x, "data", None)
-    if isinstance(data, (np.ndarray, float, int)) and not isinstance(x, np.ndarray):
-        x = data
-    try:
-        array = np.asarray(x)
-    except Exception:
-        return None
-    return array if array.dtype.kind in "biuf" else None
-
-
-def same(given, right, *, rtol: float, atol: float, exact_shape: bool = False) -> bool:
-    """Whether two results are equal, but for rounding, the kind of container, and, unless told, axes of length 1."""
-    tolerance = {"rtol": rtol, "atol": atol, "exact_shape": exact_shape}
-    if isinstance(right, dict):
-        keys = isinstance(given, dict) and given.keys() == right.keys()
-        return keys and all(same(given[key], right[key], **tolerance) for key in right)
-    a, b = numbers(given), numbers(right)
-    if b is not None and not isinstance(right, tuple):
-        if a is None:
-            return False
-        if not exact_shape:
-            a, b = a.squeeze(), b.squeeze()
-        return a.shape == b.shape and np.allclose(a, b, rtol, atol, equal_nan=True)
-    if isinstance(given, np.ndarray):
-        given = list(given)
-    if isinstance(right, (list, tuple)):
-        fits = isinstance(given, (list, tuple)) and len(given) == len(right)
-        return fits and all(same(g, r, **tolerance) for g, r in zip(given, right))
-    return bool(given == right)
-
-
-def spoiled(value) -> bool:
-    """Whether there is nan in an array."""
-    array = numbers(value)
-    return array is not None and bool(np.isnan(array).any())
-
-
-def unchanged(before, after) -> bool:
-    """Whether arrays, also those within lists and dicts, still hold what they held."""
-    if isinstance(before, np.ndarray):
-        return np.array_equal(before, after, equal_nan=before.dtype.kind == "f")
-    if isinstance(before, dict):
-        return before.keys() == after.keys() and all(unchanged(before[key], after[key]) for key in before)
-    if isinstance(before, (list, tuple)):
-        return len(before) == len(after) and all(map(unchanged, before, after))
-    return not isinstance(before, (str, int, float)) or before == after
 
 
 def is_blank(thing) -> bool:
@@ -121,7 +62,7 @@ def is_blank(thing) -> bool:
         return any(is_blank(member) for member in vars(thing).values() if inspect.isfunction(member))
     try:
         tree = ast.parse(textwrap.dedent(inspect.getsource(thing)))
-    except Exception:  # made somewhere else, or in the middle of a line: then it is no untouched blank
+    except Exception:  # it's from somewhere else, or in the middle of a line, so it isn't an untouched blank
         return False
     blocks = [block for node in ast.walk(tree) for _, block in ast.iter_fields(node) if isinstance(block, list)]
     ends = [block[-1] for block in blocks if block and isinstance(block[-1], ast.Expr)]
@@ -129,209 +70,108 @@ def is_blank(thing) -> bool:
     return any(isinstance(node.value, ast.Constant) and node.value.value is ... for node in holders)
 
 
-# Finding words
+def tried(call: Callable) -> tuple[object, BaseException | None]:
+    """(the value of `call()`, the error that it raised)."""
+    try:
+        return call(), None
+    except Stop:
+        raise
+    except (Exception, SystemExit) as error:
+        return None, error
 
 
-def show(value) -> str:
-    """A value for a sentence, in at most some 200 signs."""
-    array = numbers(value)
-    if array is None or isinstance(value, bool):
-        text = repr(value)
-    elif array.ndim == 0:
-        text = f"{array:.6g}" if array.dtype.kind == "f" else str(array)
-    else:
-        short = {"float_kind": lambda v: f"{v:.4g}"}
-        text = np.array2string(array, separator=", ", threshold=24, edgeitems=2, formatter=short)
-    return text if len(text) < 200 else text[:190] + " …"
-
-
-def kind(value) -> str:
-    """What something is, in words."""
-    array = numbers(value)
-    if array is not None:
-        return "a number" if array.ndim == 0 else f"numbers of shape {array.shape}"
-    bases = (base.__name__ for base in (dict, list, tuple) if isinstance(value, base))  # a Counter is a dict
-    name = next(bases, type(value).__name__)
-    return {"str": "text", "NoneType": "nothing"}.get(name, f"{'an' if name[0] in 'aeiou' else 'a'} {name}")
-
-
-HINTS = [  # the type of an error, what its message holds, what to look at; the first that fits
-    (UnboundLocalError, "", "A name assigned anywhere in a function is local in all of it: it needs a value first."),
-    (NameError, "", "A typing mistake, or a name of a cell that has not run yet."),
-    (RecursionError, "", "The function calls itself without end. Which call should stop it, and does it ever come?"),
-    (IndexError, "too many", "The array has fewer axes than that. Is one of the inputs a single row, or a number?"),
-    (IndexError, "", "An axis of length n has the places 0 to n − 1. Print the shape, and the index."),
-    (KeyError, "", "The dict has no such key. Print its keys."),
-    (ZeroDivisionError, "", "Which input makes the divisor 0?"),
-    (AttributeError, "'list'", "A list has no such method: make it an array with `np.array` first."),
-    (AttributeError, "", "Print the type of what stands before the dot."),
-    (TypeError, "NoneType", "Something is None here: perhaps the result of a function that has no `return`."),
-    (TypeError, "not callable", "Parentheses call a function. What stands before them here is none."),
-    (TypeError, "integer scalar", "One integer is wanted there, and an array came: one at a time, or `ids[rows]`?"),
-    (TypeError, "", "Print the type of each part of that line."),
-    (ValueError, "math domain|positive input", "`math.log` has no answer at 0; `np.log` gives minus infinity there."),
-    (ValueError, "truth value", "An `if` needs one yes or no, and got an array: `np.where`, `.any()`, or `.all()`?"),
-    (ValueError, "shape|broadcast|matmul|align", "These shapes do not fit. Print both, and say what each axis counts."),
-]  # fmt: skip
-
-
-def explained(error: BaseException) -> str:
-    """A crash in words: what was raised, in which line of the reader's, and what to look at."""
-    text = "Your code stops with " + f"{type(error).__name__}: {error}".strip(": ").split("\n")[0][:300]
-    frames = traceback.extract_tb(error.__traceback__)
-    theirs = [frame for frame in frames if frame.line and not frame.filename.startswith(NOT_THEIRS)]
-    if theirs:
-        text += f"\nIt happens in line {theirs[-1].lineno} of the cell: `{theirs[-1].line}`"
-    hint = next((hint for type_, part, hint in HINTS if isinstance(error, type_) and re.search(part, str(error))), "")
-    return f"{text}\n{hint}".strip()
-
-
-def pattern(pairs) -> str:
-    """What all differences of (given, right) have in common: a sign, a factor, a shift; empty if nothing."""
-    pairs = [(numbers(given), numbers(right)) for given, right in pairs]
-    if any(a is None or b is None or a.squeeze().shape != b.squeeze().shape for a, b in pairs):
-        return ""
-    a, b = (np.concatenate([array.ravel() for array in side]).astype(float) for side in zip(*pairs))
-    if len(np.unique(b)) < 2 or not (np.isfinite(a) & np.isfinite(b)).all() or np.allclose(a, b, rtol=1e-3):
-        return ""
-    factor, shift = a @ b / (b @ b), (a - b).mean()
-    if factor and np.allclose(a, factor * b, rtol=1e-3, atol=1e-9):
-        sign, times = "Every number has the wrong sign.", f"Every number is {factor:.4g} times what it should be."
-        return sign if np.isclose(factor, -1) else times
-    if np.allclose(a, b + shift, rtol=1e-3, atol=1e-9):
-        return f"Every number is {abs(shift):.4g} too {'large' if shift > 0 else 'small'}."
-    return ""
-
-
-def differs(given, right, *, rtol: float, atol: float, exact_shape: bool) -> str:
-    """How a wrong value differs from the right one: what it is, its shape, nan or infinity, or the first number."""
-    tolerance = {"rtol": rtol, "atol": atol, "exact_shape": exact_shape}
-    if isinstance(right, (dict, tuple)) and isinstance(given, (dict, tuple, list)) and len(given) == len(right):
-        keys = right if isinstance(right, dict) else range(len(right))
-        for key in (key for key in keys if isinstance(given, (tuple, list)) or key in given):
-            if not same(given[key], right[key], **tolerance):
-                return f"in part {key!r} of the result, {differs(given[key], right[key], **tolerance)}"
-    a, b = numbers(given), numbers(right)
-    if a is None or b is None:
-        if kind(given) != kind(right):
-            return f"it gives {kind(given)}, `{show(given)}`, and not {kind(right)}."
-        return f"it gives `{show(given)}`, and not `{show(right)}`."
-    if (a.shape if exact_shape else a.squeeze().shape) != (b.shape if exact_shape else b.squeeze().shape):
-        return f"it gives {kind(given)}, and not {kind(right)}."
-    a, b = a.reshape(b.shape).astype(float), b.astype(float)
-    for name, found in (("nan (not a number)", np.isnan), ("infinity", np.isinf)):
-        if found(a).any() and not found(b).any():
-            return f"it gives {name}: `{show(given)}`."
-    if b.ndim == 0:
-        return f"it gives `{show(a)}`, and not `{show(b)}`."
-    place = tuple(int(i) for i in np.argwhere(~np.isclose(a, b, rtol, atol, equal_nan=True))[0])
-    return f"at place {list(place)} it gives `{show(a[place])}`, and not `{show(b[place])}`."
-
-
-# The three kinds of checker
+def words(module: str) -> dict:
+    """What the checkers of a chapter say, and the numbers of its exercises by hand: `ch01.toml` beside `ch01.py`."""
+    return tomllib.loads(Path(module).with_suffix(".toml").read_text(encoding="utf-8"))
 
 
 class Checker:
-    """Called with what the reader wrote, it returns a `Verdict`. Subclasses say in `judge` what is right."""
+    """Call it with what the reader wrote, and it returns a `Verdict`. Each subclass says in `judge` what's right."""
 
-    def __init__(self, right: Callable, praise: str = ""):
-        self.name, self.right, self.praise = right.__name__, right, praise
-        self.mistakes: dict[str, tuple[Callable, str]] = {}
+    judge: Callable[..., Verdict]
 
     def __repr__(self):
-        return f"checks.{self.name}(…): call it with what you wrote"
-
-    def mistake(self, wrong: Callable) -> Callable:
-        """Decorator of a usual mistake, written out as a wrong function. Its docstring leads the reader to it."""
-        self.mistakes[wrong.__name__] = (wrong, " ".join(inspect.getdoc(wrong).split()))
-        return wrong
+        return "A checker: call it with your answer, and it says whether it's right or where to look."
 
     def __call__(self, answer=...) -> Verdict:
         try:
             if answer is ... or is_blank(answer):
-                return Verdict("Put your answer in place of the `...`, and run the cell again.", started=False)
+                return Verdict("Replace the `...` with your answer, then run the cell again.", started=False)
             return self.judge(answer)
-        except Exception as error:  # an exercise must not break a notebook, whatever came in
-            return Verdict(f"The checker cannot read this answer, {kind(answer)} ({type(error).__name__}: {error}).")
-
-    def judge(self, answer) -> Verdict:
-        raise NotImplementedError
-
-    def passed(self, message: str) -> Verdict:
-        return Verdict(self.praise or message, passed=True)
+        except TooLong as late:
+            return Verdict(str(late))
+        except KeyboardInterrupt as stop:  # without the frames of the checker
+            raise Interrupted(*(stop.args or ["you stopped the check"])) from None
+        except Exception as error:  # an exercise must never break a notebook
+            why = code(f"{type(error).__name__}: {error}")
+            return Verdict(
+                f"The checker can't read this answer; got {kind(answer)} ({why}). Use numbers, lists, or arrays."
+            )
 
 
 class Exercise(Checker):
-    """A function to write, tried on copies of all `inputs`, which are {what they are: the arguments}.
+    """A function to write. Give it `inputs`, {what they are: arguments}, and `mistakes`, {name: a wrong solution}.
 
-    run: how the reader's function is used, `run(function, *args)` → what is compared; by default it is called.
-    rtol, atol: the tolerance. exact_shape: (1, 3) is not as good as (3,). praise: what is said when it is right.
+    words: what to say, from the chapter's TOML file: {the name of a mistake: its hint}, and maybe `praise`.
+    right: the solution. run: how a function is used, `run(function, *args)` → what we compare; by default it's called.
+    also: a last look at a function whose results are right; it returns a complaint or None. rtol, atol: the tolerance.
+    exact_shape: whether (1, 3) differs from (3,).
     """
 
-    def __init__(self, right, inputs: dict[str, tuple], run=None, rtol=1e-4, atol=1e-6, exact_shape=False, praise=""):
-        super().__init__(right, praise)
-        self.inputs, self.plain, self.run = inputs, run is None, run or (lambda function, *args: function(*args))
+    def __init__(self, words: dict, right: Callable, *, run=None, also=None, rtol=1e-4, atol=1e-6, exact_shape=False):
+        self.words, self.right, self.also = words, right, also
+        self.plain, self.run = run is None, run or (lambda function, *args: function(*args))
         self.tolerance = {"rtol": rtol, "atol": atol, "exact_shape": exact_shape}
+        self.inputs: dict[str, tuple] = {}
+        self.mistakes: dict[str, Callable] = {}
+        self.known: dict[tuple[Callable, str], Result] = {}
 
-    def results(self, function: Callable) -> dict[str, Result]:
-        return {label: self.attempt(function, args) for label, args in self.inputs.items()}
-
-    def attempt(self, function: Callable, args: tuple) -> Result:
-        given, printed = copy.deepcopy(args), io.StringIO()
-        with contextlib.redirect_stdout(printed), np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                value = self.run(function, *given)
-            except (Exception, SystemExit) as error:
-                return Result(error=error, printed=printed.getvalue())
+    def attempt(self, function: Callable, label: str, printed: io.StringIO) -> Result:
+        """Run a function on a copy of one input. What it prints ends up in `printed`."""
+        args, start = self.inputs[label], printed.tell()
+        given = copy.deepcopy(args)
+        value, error = tried(lambda: self.run(function, *given))
+        if error:
+            return Result(error=error)
         names = list(inspect.signature(self.right).parameters) if self.plain else []
         changed = tuple(name for name, before, after in zip(names, args, given) if not unchanged(before, after))
-        return Result(value, None, printed.getvalue(), changed)
+        return Result(value, None, printed.getvalue()[start:], changed)
+
+    def ours(self, function: Callable, label: str) -> Result:
+        """What the right solution or a mistake gives. Each runs at most once on an input, and only if it's needed."""
+        if (function, label) not in self.known:
+            with quietly() as printed:
+                self.known[function, label] = self.attempt(function, label, printed)
+        return self.known[function, label]
 
     def agree(self, one: Result, other: Result) -> bool:
         if one.error or other.error:
             return type(one.error) is type(other.error)
         return same(one.value, other.value, **self.tolerance)
 
-    def diagnosed(self, results: dict[str, Result], right: dict[str, Result]) -> str | None:
-        """The name of the mistake that gives the same results on all inputs.
-
-        Where some of them crash or give nan, which may have another cause, it is enough that all others agree, and
-        that the mistake shows on two of these at least.
-        """
-        clear = [label for label, result in results.items() if not (result.error or spoiled(result.value))]
-        for labels, least in ((list(results), 1), (clear, 2)):
-            for name, (wrong, _) in self.mistakes.items() if len(labels) >= least else ():
-                its = self.results(wrong)
-                shows = sum(not self.agree(its[label], right[label]) for label in labels)
-                if shows >= least and all(self.agree(results[label], its[label]) for label in labels):
-                    return name
-        return None
-
     def judge(self, answer) -> Verdict:
         if not callable(answer):
-            return Verdict(
-                f"Give the checker the function itself, with no parentheses behind its name; {kind(answer)} came."
-            )
+            return Verdict(NEEDS_A_FUNCTION.format(kind(answer)))
         if complaint := self.misfit(answer):
             return Verdict(complaint)
-        results, right = self.results(answer), self.results(self.right)
-        wrong = [label for label in results if not self.agree(results[label], right[label])]
-        if wrong and (name := self.diagnosed(results, right)):
-            where = "" if len(results) == 1 else f"\nSeen on: {wrong[0]}."
-            return Verdict(self.mistakes[name][1] + where)
+        results = limited(lambda printed: {label: self.attempt(answer, label, printed) for label in self.inputs})
+        wrong = [label for label in results if not self.agree(results[label], self.ours(self.right, label))]
+        if wrong and (found := self.diagnosed(results)):
+            return Verdict(f"{self.words[found[0]]}\nThe first input that shows it: {found[1]}.")
         if wrong:
-            return Verdict(self.general(results, right, wrong))
+            return Verdict(self.general(results, wrong))
         for label, result in results.items():
             if result.changed:
                 return Verdict(
-                    f"The results are right, but your function changes its input `{result.changed[0]}` (on {label}). "
-                    "Whoever calls it may still need that: make a new array, or a copy first."
+                    f"The results are right, but your function changes its input `{result.changed[0]}` (for {label}). "
+                    "The caller may still need it, so work on a copy or build something new."
                 )
-        return self.passed(f"Tried on {len(results)} inputs." if len(results) > 1 else "The results agree.")
+        if self.also and (complaint := limited(lambda _: self.also(answer))):
+            return Verdict(complaint)
+        return Verdict(self.words.get("praise", f"It works on all {len(results)} inputs."), passed=True)
 
     def misfit(self, answer) -> str:
-        """A complaint if the answer cannot be called with the arguments of this exercise."""
+        """A complaint if the answer can't be called with the arguments of this exercise."""
         try:
             signature = inspect.signature(answer)
         except ValueError:  # some built-in functions have none
@@ -341,115 +181,106 @@ class Exercise(Checker):
                 signature.bind(*args)
         except TypeError:
             wanted = ", ".join(inspect.signature(self.right).parameters)
-            return f"Your function takes `{signature}`, and is called with `({wanted})`."
+            return (
+                f"Your function must take `({wanted})`; got {code(str(signature))}. Keep the `def` line from the cell."
+            )
         return ""
 
-    def general(self, results, right, wrong) -> str:
-        label, result = wrong[0], results[wrong[0]]
-        args = ", ".join(map(show, self.inputs[label])) if self.plain else ""
-        tried = f"\nSeen on: {label}" + (f": `{args}`" if args and len(args) < 250 else ".")
+    def diagnosed(self, results: dict[str, Result]) -> tuple[str, str] | None:
+        """(name of the mistake, an input that shows it): the first mistake that gives the same results on all inputs.
+
+        Where some inputs crash or give nan, which may have another cause, it's enough if all the others agree and the
+        mistake shows on at least two of them.
+        """
+        clear = [label for label, result in results.items() if not (result.error or spoiled(result.value))]
+        for labels, least in ((list(results), 1), (clear, 2)):
+            for name, wrong in self.mistakes.items():
+                if all(self.agree(results[label], self.ours(wrong, label)) for label in labels):
+                    shows = [label for label in labels if not self.agree(results[label], self.ours(self.right, label))]
+                    if len(shows) >= least:
+                        return name, shows[0]
+        return None
+
+    def general(self, results: dict[str, Result], wrong: list[str]) -> str:
+        """What we can say about wrong results without knowing the mistake."""
+        label, result, right = wrong[0], results[wrong[0]], self.ours(self.right, wrong[0])
+        args = ", ".join(show(arg).strip("`") for arg in self.inputs[label]) if self.plain else ""
+        the_input = f": {code(args)}" if args and len(args) < 250 else "."
         if result.error:
-            return explained(result.error) + tried
-        if result.value is None and right[label].value is not None:
-            return (
-                "Your function prints its result and returns None. `return` it." if result.printed
-                else "Your function returns None. Is there a `return`, and is it reached?"
-            ) + tried  # fmt: skip
-        text = f"On {label}, {differs(result.value, right[label].value, **self.tolerance)}"
-        fine = [label for label in results if label not in wrong]
-        if common := pattern([(results[name].value, right[name].value) for name in wrong if not results[name].error]):
-            text = f"{common} {text}"
-        if fine:
-            text += f"\nRight on: {'; '.join(fine)}."
+            return f"{explained(result.error)}\nThe input was {label}{the_input}"
+        if result.value is None and right.value is not None:
+            text = "Your function returns `None`. Make sure it reaches a `return`."
+            if result.printed:
+                text = "Your function prints its result and returns `None`. Use `return` instead of `print`."
+            return f"{text}\nThe input was {label}{the_input}"
+        pairs = [(results[name].value, self.ours(self.right, name).value) for name in wrong if not results[name].error]
+        text = f"{pattern(pairs)} For {label}, {differs(result.value, right.value, **self.tolerance)}".strip()
+        if len(wrong) < len(results):
+            text += f"\nIt's right for: {'; '.join(name for name in results if name not in wrong)}."
         if result.printed:
-            text += f"\nYour function printed there: `{result.printed.strip()[:200]}`"
-        return text + (f"\nThe input there: `{args}`" if args and len(args) < 250 else "")
+            text += f"\nYour function printed {code(result.printed.strip()[:200])} there."
+        return text + (f"\nThe input was {code(args)}" if the_input != "." else "")
 
 
 class ByHand(Checker):
-    """A value to work out, or a dict of several. A mistake gives a wrong value, or a dict of some of them."""
+    """Values to work out by hand. words: `right` = {name: value}, `wrong` = [({name: a wrong value}, its hint), …]."""
 
-    def __init__(self, right, rtol=1e-3, atol=0.005, praise=""):
-        super().__init__(right, praise)
-        self.tolerance = {"rtol": rtol, "atol": atol}
+    def __init__(self, words: dict):
+        self.right, self.wrong = words["right"], words["wrong"]
 
     def agree(self, given, right) -> bool:
         if isinstance(given, str) and isinstance(right, str):
-            given, right = given.strip().casefold(), right.strip().casefold()
-        return same(given, right, **self.tolerance)
+            return given.strip().casefold() == right.strip().casefold()
+        return same(given, right, rtol=0 if isinstance(right, int) else 1e-3, atol=0.005)
 
     def judge(self, answer) -> Verdict:
         if callable(answer):
-            answer = answer()
-        right, several = self.right(), isinstance(self.right(), dict)
-        if several and not isinstance(answer, dict):
-            return Verdict(f"The answer is a dict with the keys {', '.join(right)}; {kind(answer)} came.")
-        given, right = (answer, right) if several else ({"": answer}, {"": right})
-        unanswered = [key for key in right if given.get(key, ...) is ...]
-        wrong = [key for key in right if key not in unanswered and not self.agree(given[key], right[key])]
-        if len(unanswered) == len(right):
-            return Verdict("Put your numbers in place of the `...`, and run the cell again.", started=False)
-        left = f"\nStill open: {', '.join(unanswered)}." if several and unanswered else ""
+            answer = limited(lambda _: answer())
+        if not isinstance(answer, dict):
+            return Verdict(
+                f"The answer must be a dict with {', '.join(self.right)}; got {kind(answer)}. Keep the one in the cell."
+            )
+        open_ = [key for key in self.right if answer.get(key, ...) is ...]
+        wrong = [key for key in self.right if key not in open_ and not self.agree(answer[key], self.right[key])]
+        if len(open_) == len(self.right):
+            return Verdict("Replace each `...` with your number, then run the cell again.", started=False)
+        left = f"\nStill to do: {', '.join(open_)}." if open_ else ""
         if wrong:
-            return Verdict(self.finding(wrong[0], given[wrong[0]], right[wrong[0]]) + left)
-        return Verdict(f"Right so far.{left}") if unanswered else self.passed("The numbers agree.")
+            return Verdict(self.finding(wrong[0], answer[wrong[0]], self.right[wrong[0]]) + left)
+        return Verdict(f"Right so far.{left}" if open_ else "Your answers are all right.", passed=not open_)
 
     def finding(self, key: str, given, right) -> str:
-        name = f"Look at `{key}`. " if key else ""
-        if look_at := self.diagnosed(key, given):
-            return name + self.mistakes[look_at][1]
+        """What to say about one wrong value."""
+        for values, hint in self.wrong:
+            if key in values and self.agree(given, values[key]):
+                return f"Look at `{key}`. {hint}"
         if kind(given) != kind(right):
-            return f"{name}It should be {kind(right)}; `{show(given)}` is {kind(given)}."
-        but = ""
-        if kind(right) == "a number" and right:
-            given_, close = numbers(given), abs(numbers(given) - right) < 0.02 * abs(right)
-            but = (
-                ", but has the right size: look at the sign" if self.agree(-given_, right)
-                else ", but is close: give three digits" if close
-                else ". A share of all is a number from 0 to 1, and not in percent" if self.agree(given_ / 100, right)
-                else ""
-            )  # fmt: skip
-        return f"{name}It is not `{show(given)}`{but}."
-
-    def diagnosed(self, key: str, given) -> str | None:
-        """The name of the mistake that gives this value under this key."""
-        for name, (wrong, _) in self.mistakes.items():
-            value = wrong()
-            value = value if isinstance(value, dict) else {"": value}
-            if key in value and self.agree(given, value[key]):
-                return name
-        return None
+            return f"`{key}` must be {kind(right)}; got {kind(given)}, {show(given)}."
+        text = f"Look at `{key}`. It isn't {show(given)}"
+        value = numbers(given)
+        if value is not None and right:
+            if self.agree(-value, right):
+                return f"{text}, but only the sign is wrong."
+            if not isinstance(right, int) and abs(value - right) < 0.02 * abs(right):
+                return f"{text}, but that's close. Give three digits."
+            if 0 < right <= 1 and self.agree(value / 100, right):
+                return f"{text}: write a share as a number from 0 to 1, not as a percentage."
+        return f"{text}."
 
 
 class Explore(Checker):
-    """Something to find that has many right answers: `right(answer)` returns None, what to look at, or a `Verdict`."""
+    """Something to find that has many right answers. `look(answer)` returns None, a complaint, or a `Verdict`."""
+
+    def __init__(self, look: Callable):
+        self.look = look
 
     def judge(self, answer) -> Verdict:
         if isinstance(answer, dict) and any(value is ... for value in answer.values()):
-            return Verdict("Put something in place of each `...`, and run the cell again.", started=False)
-        with contextlib.redirect_stdout(io.StringIO()), np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                complaint = self.right(answer)
-            except (Exception, SystemExit) as error:
-                complaint = explained(error)
-                if not callable(answer) and "not callable" in str(error):
-                    complaint = f"Give the checker the function itself, with no parentheses; {kind(answer)} came."
-        if isinstance(complaint, Verdict):
-            return complaint
-        return Verdict(complaint) if complaint else self.passed("It does what was asked.")
-
-
-def exercise(inputs: dict[str, tuple], **options) -> Callable[[Callable], Exercise]:
-    """Decorator: makes the checker of a right function. Options as of `Exercise`."""
-    return lambda right: Exercise(right, inputs, **options)
-
-
-def by_hand(**options) -> Callable[[Callable], ByHand]:
-    """Decorator: makes the checker of a value, which the decorated function returns. Options as of `ByHand`."""
-    return lambda right: ByHand(right, **options)
-
-
-def explore(**options) -> Callable[[Callable], Explore]:
-    """Decorator: makes a lenient checker of a function that says what is missing. Options as of `Explore`."""
-    return lambda right: Explore(right, **options)
+            return Verdict("Replace each `...`, then run the cell again.", started=False)
+        found, error = limited(lambda _: tried(lambda: self.look(answer)))
+        if error and "not callable" in str(error) and not callable(answer):
+            return Verdict(NEEDS_A_FUNCTION.format(kind(answer)))
+        if isinstance(found, Verdict):
+            return found
+        complaint = explained(error) if error else found
+        return Verdict(complaint or "It does what we asked for.", passed=not complaint)

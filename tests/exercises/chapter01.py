@@ -28,7 +28,7 @@ def pairs_of_pairs(text, k):
     return counts
 
 
-@wrong(check.ch01.context_counts, "in part 'a' of the result, it gives a list")
+@wrong(check.ch01.context_counts, "`result['a']` is wrong: you get a list")
 def list_of_what_followed(text, k):
     counts = {}
     for i in range(len(text) - k):
@@ -137,12 +137,12 @@ def two_of_each(n):
     return "aabb" * (n // 4)
 
 
-@wrong(check.ch01.memory_of_two, "The bigram does too well")
+@wrong(check.ch01.memory_of_two, "The bigram must lose at least")
 def in_turn(n):
     return ("ab" * n)[:n]
 
 
-@wrong(check.ch01.memory_of_two, "The trigram is in doubt")
+@wrong(check.ch01.memory_of_two, "The trigram may lose at most")
 def coin(n):
     rng = np.random.default_rng(0)
     return "".join(rng.choice(list("ab"), n))
@@ -173,7 +173,7 @@ def rows_of_the_table(P, ids):
     return 2 ** -np.mean([np.log2(P[i]) for i in ids])
 
 
-@wrong(check.ch01.perplexity, "`np.log` gives minus infinity")
+@wrong(check.ch01.perplexity, "`np.log(0)` gives −∞")
 def logarithm_of_math(P, ids):
     return math.exp(-sum(math.log(P[i, j]) for i, j in zip(ids, ids[1:])) / (len(ids) - 1))
 
@@ -181,3 +181,21 @@ def logarithm_of_math(P, ids):
 @wrong(check.ch01.draw, "count_itself")
 def a_choice_of_counts(counts, rng):
     return rng.choice(counts, p=counts / counts.sum())
+
+
+RNG = np.random.default_rng(0)
+
+
+@wrong(check.ch01.draw, "Draw from the `rng` you're given")
+def numpys_own_generator(counts, rng):
+    return np.random.choice(len(counts), p=counts / counts.sum())  # noqa: NPY002
+
+
+@wrong(check.ch01.draw, "Draw from the `rng` you're given")
+def the_random_module(counts, rng):
+    return random.choices(range(len(counts)), counts)[0]
+
+
+@wrong(check.ch01.draw, "Draw from the `rng` you're given")
+def a_generator_from_another_cell(counts, rng):
+    return RNG.choice(len(counts), p=counts / counts.sum())

@@ -52,7 +52,7 @@ def as_in_school(x, s, g):
     return s * g, x * g
 
 
-@wrong(check.ch02.scale_pullback, "numbers of shape (1, 3), and not numbers of shape (3,)")
+@wrong(check.ch02.scale_pullback, "numbers of shape (1, 3) instead of (3,)")
 def axes_kept(x, s, g):
     ds = g * x
     axes = tuple(i for i in range(g.ndim) if ((1,) * (g.ndim - s.ndim) + s.shape)[i] == 1)
@@ -113,16 +113,16 @@ def two_bowls(w):
     return np.minimum((w - 1.5) ** 2 + 1, (w + 1) ** 2)
 
 
-@wrong(check.ch02.trap, "has one valley")
+@wrong(check.ch02.trap, "got only one")
 def one_bowl(w):
     return (w - 1) ** 2
 
 
-@wrong(check.ch02.trap, "no place is much lower")
+@wrong(check.ch02.trap, "about as low as it gets")
 def starts_in_the_deep_one(w):
     return np.minimum((w - 1.5) ** 2, (w + 1) ** 2 + 1)
 
 
-@wrong(check.ch02.trap, "leaves −3 … 3")
+@wrong(check.ch02.trap, "leaves the range from −3 to 3")
 def falls_outside(w):
     return -(w**2) + 0.1 * np.cos(6 * w)

@@ -32,7 +32,7 @@ def along_the_first_axis(z):
     return e / np.sum(e, 0)
 
 
-@wrong(check.ch03.softmax, "These shapes do not fit")
+@wrong(check.ch03.softmax, "These shapes don't fit together")
 def axis_lost(z):
     e = np.exp(z - z.max())
     return e / e.sum(-1)
@@ -61,7 +61,7 @@ def mean_of_everything(logits, targets):
     return -np.mean(y * (shifted - np.log(np.exp(shifted).sum(1, keepdims=True))))
 
 
-@wrong(check.ch03.cross_entropy, "numbers of shape (4,), and not a number")
+@wrong(check.ch03.cross_entropy, "numbers of shape (4,) instead of a number")
 def one_loss_a_row(logits, targets):
     return [a_loop(logits[i : i + 1], targets[i : i + 1]) for i in range(len(targets))]
 
@@ -101,23 +101,25 @@ def no_special_case(z, T):
     return e / e.sum()
 
 
-@other_style(check.ch03.rival, "a small change changes something; numbers, even for scores near 1,000.")
+@other_style(check.ch03.rival, "react to even a tiny change in a score; work for scores near 1,000.")
 def cubes(z):
     positive = (z - z.min() + 1) ** 3
     return positive / positive.sum()
 
 
-@other_style(check.ch03.rival, "Not kept: a small change changes something.")
+@other_style(check.ch03.rival, "It doesn't do this yet: react to even a tiny change in a score.")
 def the_leader_takes_everything(z):
     return (z == z.max()) / (z == z.max()).sum()
 
 
-@other_style(check.ch03.rival, "Not kept: a shift changes nothing; numbers, even for scores near 1,000.")
+@other_style(
+    check.ch03.rival, "doesn't do this yet: ignore a number that's added to all the scores; work for scores near 1,000."
+)
 def sigmoids(z):
     return 1 / (1 + np.exp(-z)) / (1 / (1 + np.exp(-z))).sum()
 
 
-@wrong(check.ch03.rival, "no probabilities")
+@wrong(check.ch03.rival, "Probabilities are never negative")
 def plain(z):
     return z / z.sum()
 

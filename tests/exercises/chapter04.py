@@ -168,12 +168,12 @@ def letters_or_not(text):
     return re.findall(r"[^\W\d_]+|[\W\d_]+", text)
 
 
-@wrong(check.ch04.cut, "do not give it back")
+@wrong(check.ch04.cut, "don't join up to the same text")
 def split(text):
     return text.split()
 
 
-@wrong(check.ch04.cut, "stays whole")
+@wrong(check.ch04.cut, "stays in one piece")
 def not_at_all(text):
     return [text]
 
@@ -183,6 +183,6 @@ def every_character(text):
     return list(text)
 
 
-@wrong(check.ch04.cut, "a list of pieces")
+@wrong(check.ch04.cut, "must return a list of pieces")
 def text_itself(text):
     return text

@@ -43,7 +43,7 @@ def as_in_the_chapter(T, window):
     return np.triu(np.full((T, T), -np.inf), k=1)
 
 
-@wrong(check.ch05.window_mask, "it gives nan")
+@wrong(check.ch05.window_mask, "you get nan")
 def infinity_times_zero(T, window):
     return np.triu(np.ones((T, T)), k=1) * -np.inf
 
@@ -119,7 +119,7 @@ def scores_turned(q, k, v, mask):
     return softmax(q @ k.swapaxes(-1, -2) / np.sqrt(q.shape[-1]) + sees_later) @ v
 
 
-@wrong(check.ch05.attention, "These shapes do not fit")
+@wrong(check.ch05.attention, "These shapes don't fit together")
 def nothing_turned(q, k, v, mask):
     return softmax(q @ k / np.sqrt(q.shape[-1]) + mask) @ v
 
@@ -169,25 +169,25 @@ def vowels_with_a_number(text):
     return np.ones_like(k), k + 200 * (k % 4 == 2)
 
 
-@wrong(check.ch05.last_vowel, "not at the latest")
+@wrong(check.ch05.last_vowel, "instead of the latest")
 def any_vowel(text):
     k = np.array([[float(c in "aeiou")] for c in text])
     return np.full_like(k, 20), k * (1 - np.arange(len(text))[:, None] / 100)
 
 
-@wrong(check.ch05.last_vowel, "which is no vowel")
+@wrong(check.ch05.last_vowel, "which isn't a vowel")
 def the_last_letter(text):
     k = 5.0 * np.arange(len(text))[:, None]
     return np.ones_like(k), k
 
 
-@wrong(check.ch05.last_vowel, "90% are wanted")
+@wrong(check.ch05.last_vowel, "not 90%")
 def too_quiet(text):
     k = np.array([[100 * (c in "aeiou") + 0.1 * s] for s, c in enumerate(text)])
     return np.ones_like(k), k
 
 
-@wrong(check.ch05.last_vowel, "should give q and k of shape")
+@wrong(check.ch05.last_vowel, "q and k must have shape")
 def one_row_each(text):
     return np.ones(len(text)), np.ones(len(text))
 
@@ -203,7 +203,7 @@ def a_product(T, window):
     return ((back < 0) | (back >= window)) * -np.inf
 
 
-@wrong(check.ch05.window_mask, "at place [0, 0] it gives `-inf`, and not `0`")
+@wrong(check.ch05.window_mask, "position [0, 0] is `-inf` instead of `0`")
 def a_slice_that_begins_below_zero(T, window):
     mask = np.full((T, T), -np.inf)
     for t in range(T):

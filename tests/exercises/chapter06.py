@@ -67,12 +67,12 @@ def searched():
     return {"channels": C, "layers": layers, "heads": np.int64(6)}
 
 
-@wrong(check.ch06.within_budget, "over a million")
+@wrong(check.ch06.within_budget, "more than a million")
 def too_wide():
     return {"channels": 512, "layers": 2, "heads": 8}
 
 
-@wrong(check.ch06.within_budget, "cannot be shared")
+@wrong(check.ch06.within_budget, "Can't divide 100 channels")
 def heads_that_do_not_divide():
     return {"channels": 100, "layers": 8, "heads": 3}
 

@@ -42,7 +42,7 @@ def leaves_the_rest_open(p, share):
     return q
 
 
-@wrong(check.ch07.top_p_batch, "Your code stops with")
+@wrong(check.ch07.top_p_batch, "Your code crashed with")
 def as_in_the_chapter(p, share):
     order = np.argsort(-p, kind="stable")
     before = np.cumsum(p[order]) - p[order]
@@ -174,18 +174,18 @@ def last_key_and_value(token, cache, w):
     return cache["v"][-1]
 
 
-@other_style(check.ch07.own_cut, "when two leaders are heated; treats equals alike.")
+@other_style(check.ch07.own_cut, "when two leaders are heated; treat equal tokens equally.")
 def tenth_of_the_best(p):
     q = np.where(p >= 0.1 * p.max(), p, 0)
     return q / q.sum()
 
 
-@other_style(check.ch07.own_cut, "It does not do this: lets no more than four through when two leaders are heated.")
+@other_style(check.ch07.own_cut, "It doesn't do this yet: keep at most four when two leaders are heated.")
 def nine_tenths(p):
     return np.array(row_by_row(p[None], 0.9))[0]
 
 
-@other_style(check.ch07.own_cut, "It does not do this: leaves a choice of eight or more where it is open.")
+@other_style(check.ch07.own_cut, "It doesn't do this yet: leave a choice of eight or more where it's open.")
 def half_of_the_best(p):
     q = np.where(p >= p.max() / 2, p, 0)
     return q / q.sum()
@@ -198,25 +198,36 @@ def as_many_as_the_perplexity(p):
     return q / q.sum()
 
 
-@wrong(check.ch07.own_cut, "this is top-k")
+@wrong(check.ch07.own_cut, "that's top-k")
 def best_five(p):
     q = np.zeros_like(p)
     q[np.argsort(-p)[:5]] = np.sort(-p)[:5] * -1
     return q / q.sum()
 
 
-@wrong(check.ch07.own_cut, "changes more than it cuts")
+@wrong(check.ch07.own_cut, "does more than cut")
 def squares(p):
     return p**2 / (p**2).sum()
 
 
-@wrong(check.ch07.own_cut, "less probable than one that was cut off")
+@wrong(check.ch07.own_cut, "less likely than one you cut")
 def without_the_best(p):
     q = np.where(p < p.max(), p, 0)
     return q / q.sum()
 
 
-@wrong(check.ch07.own_cut, "came out")
+@wrong(check.ch07.own_cut, "must have 40 probabilities; got 1")
 def only_the_survivors(p):
     q = p[p >= 0.1 * p.max()]
     return q / q.sum()
+
+
+@wrong(check.ch07.token_from_logits, "Draw from the `rng` you're given")
+def numpys_own_generator(z, T, rng):
+    p = np.exp((z - z.max()) / T) if T else np.eye(len(z))[z.argmax()]
+    return np.random.choice(len(z), p=p / p.sum())  # noqa: NPY002
+
+
+@wrong(check.ch07.token_from_logits, "Draw from the `rng` you're given")
+def a_generator_without_a_seed(z, T, rng):
+    return by_noise(z, T, np.random.default_rng())

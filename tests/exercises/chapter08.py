@@ -21,7 +21,7 @@ def token_by_token(turns, end):
     return np.array(inputs[:-1]), np.array(targets[:-1])
 
 
-@wrong(check.ch08.conversation_targets, "last_word_of_the_wish")
+@wrong(check.ch08.conversation_targets, "last_token_of_the_request")
 def mask_too_short(turns, end):
     whole = [t for asked, answer in turns for t in [*asked, *answer, end]]
     mask = [m for asked, answer in turns for m in [1] * (len(asked) - 1) + [0] * (len(answer) + 2)]
@@ -62,7 +62,7 @@ def a_loop(log_p, targets):
     return sum(losses) / max(len(losses), 1)
 
 
-@wrong(check.ch08.masked_loss, "divided_by_all_places")
+@wrong(check.ch08.masked_loss, "divided_by_all_positions")
 def mean_with_zeros(log_p, targets):
     B, T = targets.shape
     losses = np.zeros((B, T))
@@ -115,7 +115,9 @@ def no_halves(written, trained):
     }
 
 
-@other_style(check.ch08.rhyme_judge, "Wrong, for example: go and dough, love and move, horse and mouse.")
+@other_style(
+    check.ch08.rhyme_judge, "You get wrong, for example: *go* and *dough*; *love* and *move*; *horse* and *mouse*."
+)
 def last_two_letters(a, b):
     return a != b and a[-2:] == b[-2:]
 
@@ -133,16 +135,16 @@ def the_same_end(a, b):
     return a[-2:] == b[-2:]
 
 
-@wrong(check.ch08.rhyme_judge, "nothing alike")
+@wrong(check.ch08.rhyme_judge, "sound nothing alike")
 def always(a, b):
     return a != b
 
 
-@wrong(check.ch08.rhyme_judge, "misses plain rhymes")
+@wrong(check.ch08.rhyme_judge, "miss plain rhymes")
 def never(a, b):
     return False
 
 
-@wrong(check.ch08.rhyme_judge, "in the other")
+@wrong(check.ch08.rhyme_judge, "you say False, but for *still* and *hill* you say True")
 def one_way(a, b):
     return len(a) > len(b)

@@ -94,7 +94,7 @@ def memory_asks(x, memory, source, Wq, Wk, Wv):
     return e / e.sum(-1, keepdims=True) @ (x @ Wv)
 
 
-@wrong(check.ch09.cross_attend, "These shapes do not fit")
+@wrong(check.ch09.cross_attend, "These shapes don't fit together")
 def no_transpose(x, memory, source, Wq, Wk, Wv):
     return (x @ Wq) @ (memory @ Wk)
 
@@ -124,7 +124,7 @@ def cleaned_as_in_the_chapter(next_scores, start, end, most):
     return [i for i in a_for_loop(next_scores, start, end, most) if i > end]
 
 
-@wrong(check.ch09.greedy_until_end, "would go on without end")
+@wrong(check.ch09.greedy_until_end, "would never end")
 def waits_for_the_start(next_scores, start, end, most):
     words = [start]
     while True:
@@ -162,10 +162,10 @@ SENTENCES = {
     "good": "Fish is fine for this pet. Milk at night is not.",
 }
 other_style(check.ch09.fooled_bleu)(SENTENCES)
-wrong(check.ch09.fooled_bleu, "above 0.7")({**SENTENCES, "false": "You may not feed it."})
-wrong(check.ch09.fooled_bleu, "below 0.2")({**SENTENCES, "good": SENTENCES["wanted"].replace("any", "some")})
+wrong(check.ch09.fooled_bleu, "at least 0.7")({**SENTENCES, "false": "You may not feed it."})
+wrong(check.ch09.fooled_bleu, "at most 0.2")({**SENTENCES, "good": SENTENCES["wanted"].replace("any", "some")})
 wrong(check.ch09.fooled_bleu, "are the same")({**SENTENCES, "false": SENTENCES["good"]})
-wrong(check.ch09.fooled_bleu, "the keys wanted, false and good")({"wanted": "A cat."})
+wrong(check.ch09.fooled_bleu, "the keys wanted, false, and good")({"wanted": "A cat."})
 
 
 @other_style(check.ch09.fooled_bleu)

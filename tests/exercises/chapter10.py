@@ -56,7 +56,7 @@ def how_many(scores, right):
     return sum(np.argmax(text[0]) == answers[0] for text, answers in zip(scores, right))
 
 
-@wrong(check.ch10.induction, "place_minus_one")
+@wrong(check.ch10.induction, "position_minus_one")
 def without_a_first_place(ids):
     T = len(ids)
     found = np.array([[ids[s - 1] == ids[t] for s in range(T)] for t in range(T)]) & np.tri(T, dtype=bool)
@@ -113,16 +113,21 @@ def try_again(countries, capitals, rng):
             return dict(zip(countries, given))
 
 
-@wrong(check.ch10.false_world, "has its true capital")
+@wrong(check.ch10.false_world, "keeps its true capital")
 def shuffled(countries, capitals, rng):
     return dict(zip(countries, rng.permutation(capitals).tolist()))
 
 
-@wrong(check.ch10.false_world, "A model could learn them by heart")
+@wrong(check.ch10.false_world, "A model could memorize those")
 def always_the_next(countries, capitals, rng):
     return dict(zip(countries, capitals[1:] + capitals[:1]))
 
 
-@wrong(check.ch10.false_world, "given away once")
+@wrong(check.ch10.false_world, "must go to exactly one country")
 def all_the_same(countries, capitals, rng):
     return {country: capitals[0] for country in countries}
+
+
+@wrong(check.ch10.false_world, "Draw from the `rng` you're given")
+def a_generator_without_a_seed(countries, capitals, rng):
+    return try_again(countries, capitals, np.random.default_rng())

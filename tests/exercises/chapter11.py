@@ -65,7 +65,7 @@ def total(part, steps, loss):
     return saved
 
 
-@wrong(check.ch11.cause, "company")
+@wrong(check.ch11.cause, "all_with_against_all_without")
 def with_against_without(part, steps, loss):
     return np.mean(loss[part == 0]) - np.mean(loss[part == 1])
 
@@ -86,16 +86,16 @@ def a_sure_second():
     return np.array([0.55, 0.45]), np.array([[0.5, 0.5], [0.95, 0.05]])
 
 
-@wrong(check.ch11.greedy_is_not_best, "no other is more probable")
+@wrong(check.ch11.greedy_is_not_best, "none is more likely")
 def too_sure():
     return [0.9, 0.1], [[0.5, 0.5], [1.0, 0.0]]
 
 
-@wrong(check.ch11.greedy_is_not_best, "a sum of 1")
+@wrong(check.ch11.greedy_is_not_best, "isn't a distribution")
 def no_distribution():
     return [0.6, 0.5], [[0.5, 0.5], [1.0, 0.0]]
 
 
-@wrong(check.ch11.greedy_is_not_best, "two equals")
+@wrong(check.ch11.greedy_is_not_best, "no favorite")
 def a_tie():
     return [0.5, 0.5], [[0.5, 0.5], [1.0, 0.0]]
