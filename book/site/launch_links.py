@@ -14,7 +14,7 @@ import nbformat
 import yaml
 
 GITHUB = re.compile(r"https://github\.com/([\w.-]+)/([\w.-]+?)(?:\.git)?/?")
-FIRST_CELL = """# On its own, as in Colab, this notebook needs the book's package. With the book, this cell does nothing.
+FIRST_CELL = """# On its own, as in Colab, this notebook needs the book's package. Elsewhere this cell does nothing.
 from importlib.util import find_spec
 
 if find_spec("helpers") is None:

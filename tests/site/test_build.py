@@ -59,7 +59,7 @@ def test_a_second_build_does_what_is_needed(tree):
     assert (
         runs == 1
         and "Running 2 chapters" in said
-        and re.search(r"chapter 2 of 2: tiny\nChapter (tiny|second) took", said)
+        and re.search(r"chapter 2 of 2: second[^$]*Chapter second took \d+ s", said)
     )
     assert not re.search("binder|colab|fa-rocket", page, re.I)  # _config.yml names no address
     assert (tree / "_build/html/_sources/tiny.ipynb").read_bytes() == (tree / "tiny.ipynb").read_bytes()
