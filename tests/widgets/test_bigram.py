@@ -126,7 +126,7 @@ LEARN = """([texts, steps, rate]) => texts.map(text => {
 
 @pytest.mark.parametrize(("steps", "rate"), [(0, 1), (1, 1000), (40, 10), (150, 0.3)])
 def test_python_and_the_page_learn_alike(module, steps, rate):
-    cases = texts(np.random.default_rng(steps), 150)
+    cases = texts(np.random.default_rng(steps), 60)
     for text, found in zip(cases, module.evaluate(LEARN, [cases, steps, rate]), strict=True):
         figure = Bigram(text, steps=steps, rate=rate, seed=7)
         assert found["chars"] == figure.chars and found["counted"] == figure.written()[1:]

@@ -1,9 +1,11 @@
 """What every widget does alike: its state, its still, its cleanup, both modes, phones, links."""
 
 import json
+import re
 
 import pytest
 
+from book.widgets import modules
 from tests.site import site_checks
 from tests.widgets.examples import EXAMPLES
 from tests.widgets.harness import module, mounted, painted
@@ -26,14 +28,29 @@ def example(request):
     return EXAMPLES[request.param]()
 
 
+@pytest.fixture(scope="module")
+def figure(example) -> str:
+    return example.figure()
+
+
 def test_jupyterlab_and_the_page_get_the_same_state(example):
     page = example.state()
     lab = example.get_state(list(page))
     assert json.loads(json.dumps(lab, allow_nan=False)) == json.loads(json.dumps(page, allow_nan=False))
 
 
-def test_without_scripts_the_still_stands(browser, example):
-    with mounted(browser, example, java_script_enabled=False) as (page, complaints):
+def test_in_a_build_of_the_site_it_is_its_still_and_its_state(example, figure, monkeypatch):
+    monkeypatch.setenv(modules.BUILDING, "1")
+    lean = example.figure()
+    still = re.search(r'<div class="nw-still">.*</div>(?=<script)', lean, re.S)[0]
+    data = re.search(r'<script type="application/json">(.*)</script></figure>$', lean, re.S)[1]
+    wanted = {"module": example._module.name, "settings": example.settings, "state": example.state()}
+    assert json.loads(data) == json.loads(json.dumps(wanted))
+    assert len(lean) < len(still) + len(data) + 200 and len(figure) > len(lean) + 10_000
+
+
+def test_without_scripts_the_still_stands(browser, example, figure):
+    with mounted(browser, figure, java_script_enabled=False) as (page, complaints):
         still = page.locator(".nw-still > :is(svg, .nw-ask)")
         words = still.get_attribute("aria-label") or still.inner_text()
         assert still.is_visible() and len(words.split()) > 8
@@ -41,8 +58,8 @@ def test_without_scripts_the_still_stands(browser, example):
         assert not complaints, complaints
 
 
-def test_it_is_accessible_in_both_modes_and_on_a_phone(browser, example):
-    with mounted(browser, example, **PHONE) as (page, complaints):
+def test_it_is_accessible_in_both_modes_and_on_a_phone(browser, figure):
+    with mounted(browser, figure, **PHONE) as (page, complaints):
         painted(page)
         complaints += site_checks.width(page, 320)
         assert page.evaluate(SMALL) == [] and page.evaluate(LEAST_TEXT) >= 12
@@ -58,10 +75,10 @@ WORDS = """() => { const copy = document.querySelector(".nw").cloneNode(true);
     return copy.textContent; }"""
 
 
-def test_a_link_carries_what_was_set(browser, example):
+def test_a_link_carries_what_was_set(browser, example, figure):
     if not example.settings:
         return
-    with mounted(browser, example) as (page, complaints):
+    with mounted(browser, figure) as (page, complaints):
         for control in page.locator(".nw input[type=range]:visible").all():
             control.press("ArrowRight")
         for control in page.locator(".nw-check input:visible").all():
@@ -70,7 +87,7 @@ def test_a_link_carries_what_was_set(browser, example):
         page.get_by_role("button", name="Copy link").click()
         page.wait_for_function("document.querySelector('.nw-link [role=status]').textContent")
         page.wait_for_timeout(300)  # a model is at work
-        with mounted(browser, example, address=page.evaluate("location.hash")) as (again, more):
+        with mounted(browser, figure, address=page.evaluate("location.hash")) as (again, more):
             again.wait_for_function(f"words => ({WORDS})() === words", arg=page.evaluate(WORDS), timeout=20_000)
         assert not complaints + more, complaints + more
 

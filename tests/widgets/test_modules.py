@@ -12,7 +12,7 @@ from book.widgets import modules
 from book.widgets.modules import HERE
 from tests.site import site_checks
 from tests.widgets.examples import EXAMPLES
-from tests.widgets.harness import mounted, page_of
+from tests.widgets.harness import page_of
 from tests.widgets.probe import Probe
 
 FILES = sorted(HERE.glob("*.js"))
@@ -82,17 +82,6 @@ def in_a_build(monkeypatch):
     monkeypatch.setenv(modules.BUILDING, "1")
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_in_a_build_a_figure_is_its_still_and_its_state(name, in_a_build):
-    widget = EXAMPLES[name]()
-    html = widget.figure()
-    assert html.count("<script") == 1 and "export" not in html.replace(json.dumps(widget.state()), "")
-    own = html.replace(re.search(r'<div class="nw-still">.*?</div><script', html, re.S)[0], "")
-    state = json.dumps(widget.state(), ensure_ascii=False, separators=(",", ":"))
-    assert len(own) < len(state.replace("<", "\\u003c")) + 500  # and nothing else
-    assert "<style" not in own
-
-
 def test_what_the_site_does_not_ship_comes_along(in_a_build, tmp_path):
     assert '"modules":' in Probe().figure()  # its module isn't one of the book's
     saved = EXAMPLES["predict"]().save(tmp_path / "page.html").read_text()
@@ -120,22 +109,18 @@ def test_a_page_of_the_site_from_disk(browser, in_a_build, tmp_path):
         assert not page.locator(".nw-problem").count() and not complaints, complaints
 
 
-def test_style_sheets_keep_to_their_own_figures(browser, in_a_build, tmp_path):
-    """Each figure has the same size and the same fonts whether its style comes alone or with all others."""
-    look = """() => [...document.querySelectorAll(".nw *")].filter(e => e.checkVisibility()).map(e => {
-        const style = getComputedStyle(e), { width, height } = e.getBoundingClientRect();
-        return [e.tagName, e.className.baseVal ?? e.className, style.font, style.color, style.textAlign, width, height];
-    })"""
-    for name in EXAMPLES:
-        if name == "playground":
-            continue  # a model at work: its figure changes by itself
-        widget = EXAMPLES[name]()
-        with site_checks.watched(browser, tmp_path.as_uri()) as (page, _):
-            page.goto(site_page(tmp_path, widget).as_uri())
-            page.wait_for_selector(".nw-mounted")
-            together = page.evaluate(look)
-        with mounted(browser, widget.figure(alone=True)) as (page, _):
-            assert page.evaluate(look) == together, name
+def test_style_sheets_keep_to_their_own_figures():
+    """On a page of the site they all apply, so each selector names a class that its own file alone has."""
+    classes = {path.name: set(re.findall(r"\.(nw-[\w-]+)", modules.text(path))) for path in HERE.glob("*.css")}
+    for path in HERE.glob("*.css"):
+        others = set().union(*(found for name, found in classes.items() if name != path.name))
+        own = classes[path.name] - (classes["widget.css"] if path.name != "widget.css" else set())
+        rules = re.sub(r"@\w+[^{]*\{(?=[^}]*\{)", "", modules.text(path))  # what a media query wraps
+        for selector in re.findall(r"([^{}]+)\{[^{}]*\}", rules):
+            if path.name != "widget.css":
+                for part in re.split(r",(?![^(]*\))", selector.strip()):
+                    assert set(re.findall(r"\.(nw-[\w-]+)", part)) & own, f"{path.name}: {part} is about any figure"
+        assert path.name == "widget.css" or not own & others, f"{path.name} shares {own & others}"
 
 
 def test_the_site_ships_every_module_and_style_once():
