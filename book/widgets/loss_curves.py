@@ -1,8 +1,7 @@
-"""Loss curves of training runs, live while one trains, and a scrubber through the snapshots taken on the way.
+"""Loss curves of training runs, live during training, with a scrubber through the snapshots taken on the way.
 
-A history is anything with `losses` (and `held_out`, `snapshots`, `stopped`), such as `training.History`, or a plain
-list of losses; a run is anything with `history` and `observe`, such as `training.Run`. Left out: two live runs in one
-figure, zooming.
+A history is a `training.History`, anything else with `losses`, or a plain list of losses. A run is a `runs.Run`. Left
+out: two live runs in one figure, zooming.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 import math
 import threading
 import time
+import weakref
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,44 +18,49 @@ import traitlets
 
 from book.widgets.base import Whole, Widget, pack, short
 from helpers import plots
+from helpers.training import Ended
 
-MOST = 2000  # points that a curve may have in a page; see `thinned`
-RUNS = 8  # curves that can be told apart in one picture
+MOST = 2000  # points of a curve in a page; see `thinned`
+RUNS = 8  # curves you can tell apart in one picture
 BARS = 8  # tokens whose probabilities a snapshot shows
-LONGEST = 64  # tokens in a prompt whose attention is shown
+LONGEST = 64  # tokens of a prompt whose attention is shown
 
 
 def snapshot(*, text: str = "", prompt=(), tokens=(), probabilities=None, attention=None) -> dict:
-    """What a model does at one moment of its training, for the scrubber of `LossCurves`; leave out what is not there.
+    """What a model can do at one moment of its training, for the scrubber of `LossCurves`. Pass what there is.
 
     text: a sample. prompt: the T tokens (strings) that the model reads, or one string of T characters.
-    tokens, probabilities: the V tokens of the vocabulary and what the model gives each of them after the prompt.
-    attention: weights (T, T) or (heads, T, T) over the prompt. Raises ValueError, with a sentence.
+    tokens, probabilities: the V tokens of the vocabulary, and what the model gives each of them after the prompt.
+    attention: weights (T, T) or (heads, T, T) over the prompt. Raises ValueError with a sentence.
     """
     prompt, tokens = list(prompt), list(tokens)
     if probabilities is not None:
         probabilities = np.asarray(probabilities, dtype=float)
         if probabilities.shape != (len(tokens),):
             raise ValueError(
-                f"{len(tokens)} tokens and probabilities of shape {probabilities.shape} came; give one for each token."
+                f"{len(tokens)} tokens need as many probabilities; got an array of shape {probabilities.shape}."
             )
         if not (np.all(probabilities >= 0) and abs(probabilities.sum() - 1) < 1e-3):
-            raise ValueError(f"The probabilities sum to {probabilities.sum():.4g}; they must be ≥ 0 and sum to 1.")
+            total = f"{probabilities.sum():.4g}"
+            raise ValueError(f"Probabilities must be at least 0 and sum to 1; got {total}. Take them after softmax.")
     if attention is not None:
         attention, T = np.asarray(attention, dtype=float), len(prompt)
         attention = attention[None] if attention.ndim == 2 else attention
         if attention.ndim != 3 or attention.shape[1:] != (T, T) or not 1 <= T <= LONGEST:
             raise ValueError(
-                f"Attention of shape {attention.shape} came with a prompt of {T} tokens; it must be (T, T) or "
-                f"(heads, T, T) with T = the number of tokens, from 1 to {LONGEST}."
+                f"Attention over a prompt of {T} tokens must have the shape (T, T) or (heads, T, T), with T from 1 to "
+                f"{LONGEST}; got {attention.shape}."
             )
         if not (np.all(attention >= 0) and np.allclose(attention.sum(-1), 1, atol=1e-3)):
-            raise ValueError("The rows of the attention weights must be ≥ 0 and sum to 1; take them after softmax.")
+            sums = f"{attention.sum(-1).min():.3g} to {attention.sum(-1).max():.3g}"
+            raise ValueError(
+                f"Rows of attention weights must be at least 0 and sum to 1; got {sums}. Take them after softmax."
+            )
     return {"text": text, "prompt": prompt, "tokens": tokens, "probabilities": probabilities, "attention": attention}
 
 
 def thinned(losses) -> tuple[np.ndarray, np.ndarray]:
-    """(steps, losses) with at most 2,000 points: the means of stretches of equally many steps, one step if they fit."""
+    """(steps, losses) with at most 2,000 points, each the mean of equally many steps: one, if they fit."""
     losses = np.asarray(losses, dtype=float)
     each = max(1, math.ceil(len(losses) / MOST))
     starts = np.arange(0, len(losses), each)
@@ -64,18 +69,17 @@ def thinned(losses) -> tuple[np.ndarray, np.ndarray]:
 
 
 class LossCurves(Widget):
-    """Training and held-out losses of one or more runs; move through the steps to read them and to see snapshots.
+    """Training and held-out losses of one or more runs. Move through the steps to read them and to see snapshots.
 
-    runs: a history, a run, or a dictionary from names to histories (one of them may be a run). With a run, JupyterLab
-    shows its progress and the controls: pause, one step, go on, stop, learning rate, rewind.
-    lines: {words: loss}, drawn across. ylabel: says what the loss is. low, high: the ends of the loss axis.
-    Snapshots are texts, or what `snapshot` makes. Settings: `step`, `smooth`, `log_loss`, `log_steps`, `head`, `shown`.
-    `smooth` begins at 25 steps, or fewer for short runs. A curve of more than 2,000 steps is drawn from means of
-    stretches; see `thinned`.
+    runs: a history, a run, or a dictionary from names to histories (one of them may be a run). For a run, JupyterLab
+    shows the progress and controls: pause, one step, go on, stop, learning rate, rewind.
+    lines: {words: loss}, drawn across. ylabel: what the loss is. low, high: the ends of the loss axis. smooth: by
+    default 25 steps, or fewer for short runs. Snapshots are texts, or what `snapshot` makes. A curve of more than 2,000
+    steps is drawn from means; see `thinned`.
     """
 
-    _run = _problem = None
     settings = ("step", "smooth", "log_loss", "log_steps", "head", "shown")
+    _run_ref = staticmethod(lambda: None)
 
     curves = traitlets.List().tag(sync=True)
     live = traitlets.Dict(default_value=None, allow_none=True).tag(sync=True)
@@ -83,109 +87,120 @@ class LossCurves(Widget):
     ylabel = traitlets.Unicode("loss (nats per token)").tag(sync=True)
     low = traitlets.Float(None, allow_none=True).tag(sync=True)
     high = traitlets.Float(None, allow_none=True).tag(sync=True)
-    step = Whole(10**9, 0, 10**9, help="where the reader looks; beyond the end means the end").tag(sync=True)
-    smooth = Whole(1, 1, 200, help="steps in the mean that the strong line shows").tag(sync=True)
+    step = Whole(10**9, 0, 10**9, help="where the cursor is; beyond the end means the end").tag(sync=True)
+    smooth = Whole(1, 1, 200, help="how many steps the strong line averages").tag(sync=True)
     log_loss = traitlets.Bool(False).tag(sync=True)
     log_steps = traitlets.Bool(False).tag(sync=True)
-    head = Whole(0, 0, 63, help="the attention head that is shown").tag(sync=True)
-    shown = Whole(0, 0, RUNS, help="the run whose snapshots are shown").tag(sync=True)
+    head = Whole(0, 0, 63, help="the attention head to show").tag(sync=True)
+    shown = Whole(0, 0, RUNS, help="the run whose snapshots to show").tag(sync=True)
 
     def __init__(self, runs, *, lines: dict[str, float] | None = None, **options):
         given = dict(runs) if isinstance(runs, dict) else {"": runs}
         if not 1 <= len(given) <= RUNS:
-            raise ValueError(f"{len(given)} runs came; one picture shows from 1 to {RUNS} of them.")
-        live = [name for name, run in given.items() if hasattr(run, "observe")]
+            raise ValueError(f"One picture shows from 1 to {RUNS} runs; got {len(given)}.")
+        live = {name: run for name, run in given.items() if hasattr(run, "observe")}
         if len(live) > 1:
-            raise ValueError(f"{len(live)} runs that may still go on came; one picture shows one of them live.")
-        self._given, self._run = given, given[live[0]] if live else None
-        self._lock, self._sent, self._next, self._drawn, self._before = threading.Lock(), None, 0.0, 0, None
+            raise ValueError(
+                f"One picture follows one run; got {len(live)}. Pass the history of the others, such as run.history."
+            )
         lines = {words: float(loss) for words, loss in (lines or {}).items()}
         if not all(map(math.isfinite, lines.values())):
-            raise ValueError(f"The lines {lines} came; each needs a finite loss.")
+            raise ValueError(f"Each line needs a finite loss; got {lines}.")
+        self._followed, run = next(iter(live.items()), (None, None))
+        self._steps = run.steps if run else None
+        self._histories = given | {name: run.history for name, run in live.items()}
+        self._before = self._problem = self._sent = None
+        self._lock, self._next, self._drawn = threading.Lock(), 0.0, 0
         curves = self._curves()
         longest = max(max(curve["steps"], curve["count"]) for curve in curves)
         options.setdefault("smooth", max(1, min(25, longest // 40)))
         super().__init__(curves=curves, lines=lines, **options)
-        if self._run:
-            self._peak, self._history = self._run.lr, self._run.history
+        if run:
+            self._run_ref, self._peak, self._unfollow = weakref.ref(run), run.lr, _following(run, self)
             self.live = self._status()
             self.on_msg(self._asked)
-            self._ends = self._run.observe(self._stepped)
+
+    @property
+    def _run(self):
+        """The run this figure follows, or None. The figure doesn't keep it: it goes when another one replaces it."""
+        return self._run_ref()
 
     def _curves(self, snapshots: bool = True) -> list[dict]:
-        """Each run as the module draws it; after a rewind, what the live run did before comes last."""
-        curves = [
-            _curve(name, _history(run), getattr(run, "steps", None), snapshots) for name, run in self._given.items()
-        ]
-        if self._run and self._before:
-            curves.append({**_curve("before the rewind", self._before, self._run.steps, False), "ghost": True})
-        for curve in curves:
-            curve["live"] = curve["name"] in self._given and self._given[curve["name"]] is self._run
+        """Each run the way the module draws it. After a rewind, what the live run did before is last."""
+        curves = []
+        for name, history in self._histories.items():
+            live = name == self._followed
+            curves.append(_curve(name, history, self._steps if live else None, snapshots) | {"live": live})
+        if self._before:
+            before = _curve("before the rewind", self._before, self._steps, snapshots=False)
+            curves.append(before | {"live": False, "ghost": True})
         return curves
 
     def state(self):
-        """For a page: everything up to now, and no controls, since there is no kernel to obey them."""
+        """For a page: everything up to now, and no controls, since there's no kernel to obey them."""
         return {**super().state(), "curves": self._curves(), "live": None}
 
-    # live: the run's thread sends what is new, at most ten times a second; the reader's buttons arrive in `_asked`
+    # live: the run's thread sends what's new, at most ten times a second; the reader's buttons arrive in `_asked`
 
     def _status(self) -> dict:
-        run = self._run
-        return {
-            "state": run.state,
-            "step": run.step,
-            "steps": run.steps,
-            "speed": short(run.steps_per_second),
-            "left": None if run.seconds_left is None else short(run.seconds_left),
-            "peak": run.lr,
-            "first": self._peak,
-            "rate": run.history.rates[-1] if run.history.rates else None,
-            "error": run.error,
-        }
-
-    def _stepped(self, run) -> None:
-        self._tell()
+        if run := self._run:
+            self._last = {
+                "state": run.state,
+                "step": run.step,
+                "steps": run.steps,
+                "speed": short(run.steps_per_second),
+                "left": None if run.seconds_left is None else short(run.seconds_left),
+                "peak": run.lr,
+                "first": self._peak,
+                "rate": run.history.rates[-1] if run.history.rates else None,
+                "message": run.history.message(),
+            }
+        return self._last
 
     def _tell(self, *, whole: bool = False, now: bool = False, problem: str | None = None) -> None:
-        """Send what the views do not have yet; `whole` sends everything, `now` does not wait for its turn."""
+        """Send what the views don't have yet. `whole` sends everything, `now` doesn't wait for its turn."""
         with self._lock:
-            run, history = self._run, self._run.history
-            if history is not self._history:  # it was rewound
-                self._before = self._history if len(self._history.losses) > 1 else self._before
-                self._history, whole = history, True
-            marks = (run.state, len(history.held_out), len(history.snapshots))
-            if not (whole or now or self._sent is None or marks != self._sent[1:]) and time.monotonic() < self._next:
+            live, history = self._status(), self._histories[self._followed]
+            if self._run and self._run.history is not history:  # it was rewound
+                self._before = history if len(history.losses) > 1 else self._before
+                history, whole = self._run.history, True
+                self._histories[self._followed] = history
+            marks = (live["state"], len(history.held_out), len(history.snapshots))
+            news = self._sent is None or marks != self._sent[1:]
+            if not (whole or now or news) and time.monotonic() < self._next:
                 return
             self._next = time.monotonic() + 0.1
-            ended = marks[0] in ("finished", "stopped") and marks != (self._sent or marks)[1:]
-            whole = whole or ended or self._sent is None or marks[2] != self._sent[3]
-            message: dict[str, Any] = {"live": self._status()}
+            whole = whole or self._sent is None or marks[2] != self._sent[3] or (news and history.ended is not None)
+            message: dict[str, Any] = {"live": live}
             if whole or len(history.losses) > self._drawn + MOST:  # not too many points for a view, either
                 self._drawn = len(history.losses)
                 try:
                     message["curves"], self._problem = self._curves(), None
-                except ValueError as error:  # a snapshot that cannot be shown is no reason to end the training
+                except ValueError as error:  # a snapshot that can't be shown is no reason to end the training
                     message["curves"], self._problem = self._curves(snapshots=False), str(error)
             else:
-                losses = history.losses[self._sent[0] :]
-                message["more"] = {"from": self._sent[0], "losses": short(losses), **_ends(history)}
+                losses = short(history.losses[self._sent[0] :])
+                message["more"] = {"from": self._sent[0], "losses": losses, **_end(history)}
             message["problem"] = problem or self._problem
             self._sent = (len(history.losses), *marks)
             self.send(message)
 
     def _asked(self, _, content: dict, buffers) -> None:
-        run, problem = self._run, None
-        does = {"pause": run.pause, "go on": run.resume, "one step": run.advance, "stop": run.stop}
-        does |= {"rewind": run.rewind, "rate": lambda: setattr(run, "lr", content["value"]), "all": lambda: None}
-        try:
-            does[content["do"]]()
-        except (ValueError, RuntimeError) as error:
-            problem = str(error)
-        self._tell(whole=content["do"] == "all", now=True, problem=problem)
+        run, problem, what = self._run, None, content["do"]
+        if run:
+            does = {"pause": run.pause, "go on": run.resume, "one step": run.advance, "stop": run.stop}
+            does |= {"rewind": run.rewind, "rate": lambda: setattr(run, "lr", content["value"]), "all": lambda: None}
+            try:
+                does[what]()
+            except (ValueError, RuntimeError) as error:
+                problem = str(error)
+        elif what != "all":
+            problem = "This run is gone, because another one replaced it. Run its cell again."
+        self._tell(whole=what == "all", now=True, problem=problem)
 
     def close(self):
         if self._run:
-            self._ends()
+            self._unfollow()
         super().close()
 
     # the still picture
@@ -205,7 +220,7 @@ class LossCurves(Widget):
             below.text(0.13, y, words, va="center", fontsize=8)
         if not drawn:
             ax.set(xlabel="step", ylabel=self.ylabel)
-            ax.text(0.5, 0.5, "no step done yet", ha="center", transform=ax.transAxes, color=plots.MUTED)
+            ax.text(0.5, 0.5, "no steps yet", ha="center", transform=ax.transAxes, color=plots.MUTED)
             return ax
         every = {name: np.interp(np.arange(c["count"]), c["x"], c["y"]) for name, c in drawn.items()}
         histories = {name: SimpleNamespace(losses=every[name], held_out=dict(c["held"])) for name, c in drawn.items()}
@@ -221,45 +236,54 @@ class LossCurves(Widget):
     def alt(self):
         said = []
         for curve in self._curves():
-            name = f"{curve['name']}: training" if curve["name"] else "Training"
-            if not curve["y"]:
-                said.append(f"{name}: {curve['note'] or 'no step done yet'}")
-                continue
-            last = np.mean(curve["y"][-self.smooth :])
+            name = curve["name"] or "Training"
+            way = "no steps yet"
+            if curve["y"]:
+                last = np.mean(curve["y"][-self.smooth :])
+                way = f"loss from {curve['y'][0]:.3g} to {last:.3g} in {curve['count']:,} steps"
             held = f", held-out {curve['held'][-1][1]:.3g}" if curve["held"] else ""
-            end = f"; {curve['note']}" if curve["note"] else ""
-            said.append(f"{name} loss from {curve['y'][0]:.3g} to {last:.3g} in {curve['count']:,} steps{held}{end}")
+            said += [f"{name}: {way}{held}.", curve["note"]]
         texts = [(s["step"], s["text"]) for c in self._curves() for s in c["snapshots"] if s["text"]]
         if texts:
-            said.append(f"The sample after {texts[-1][0]:,} steps begins: {texts[-1][1][:80]!r}")
-        return "Loss curves. " + ". ".join(s.rstrip(".") for s in said) + "."
+            said.append(f"The sample after {texts[-1][0]:,} steps begins: {texts[-1][1][:80]!r}.")
+        return " ".join(["Loss curves.", *filter(None, said)])
 
 
-def _history(run):
-    return run.history if hasattr(run, "observe") else run
+def _following(run, figure):
+    """Tell the figure of each step; returns what ends that. It all belongs to the run, and goes when the run goes."""
+
+    def stepped(_):
+        figure._tell()
+
+    stepped.unfollow = run.observe(stepped)
+    unfollow = weakref.ref(stepped.unfollow)
+    return lambda: (end := unfollow()) and end()
 
 
-def _ends(history) -> dict:
-    """Held-out losses, and what there is to say about a curve's end."""
-    held = [[int(step), float(loss)] for step, loss in getattr(history, "held_out", {}).items()]
-    bad = [f"the held-out loss became {loss} at step {step}" for step, loss in held if not math.isfinite(loss)]
-    note = getattr(history, "stopped", None) or "; ".join(bad[:1])
-    return {"held": [[step, short(loss)] for step, loss in held if math.isfinite(loss)], "note": note}
+def _end(history) -> dict:
+    """Held-out losses, a note on how the curve ended, and whether it broke off: a loss that isn't a finite number."""
+    held = [(int(step), float(loss)) for step, loss in getattr(history, "held_out", {}).items()]
+    bad = next(((step, loss) for step, loss in held if not math.isfinite(loss)), None)
+    note = "" if bad is None else f"The held-out loss was {bad[1]} at step {bad[0]}."
+    ended = getattr(history, "ended", None)
+    if ended not in (None, Ended.FINISHED):
+        note = history.message()
+    good = [[step, short(loss)] for step, loss in held if math.isfinite(loss)]
+    return {"held": good, "note": note, "broken": ended is Ended.DIVERGED or bad is not None}
 
 
 def _curve(name: str, history, steps: int | None, snapshots: bool = True) -> dict:
-    """One run for the module: its points, thinned, up to the first that is no number. Loss i is that after i steps."""
+    """One run for the module: its points, thinned, up to the first that isn't finite. Loss i is that after i steps."""
     losses = np.asarray(getattr(history, "losses", history), dtype=float)
     if losses.ndim != 1 or (steps is None and not len(losses)):
         what = f" {name!r}" if name else ""
-        raise ValueError(
-            f"The run{what} has losses of shape {losses.shape}; give one number a step, and at least one of them."
-        )
+        raise ValueError(f"The run{what} needs one loss per step, at least one; got the shape {losses.shape}.")
     good = np.isfinite(losses)
     count = len(losses) if good.all() else int(good.argmin())
-    ends = _ends(history)
+    end = _end(history)
     if count < len(losses):
-        ends["note"] = ends["note"] or f"the loss became {losses[count]} at step {count}; a smaller rate may help"
+        end["note"] = end["note"] or f"The loss was {losses[count]} at step {count}. Try a lower learning rate."
+        end["broken"] = True
     x, y = thinned(losses[:count])
     return {
         "name": name,
@@ -267,16 +291,15 @@ def _curve(name: str, history, steps: int | None, snapshots: bool = True) -> dic
         "y": short(y),
         "count": count,
         "each": max(1, math.ceil(count / MOST)),
-        "broken": count < len(losses) or "became" in ends["note"],
         "steps": steps or len(losses),
         "ghost": False,
-        **ends,
+        **end,
         **_snapshots(getattr(history, "snapshots", {}) if snapshots else {}),
     }
 
 
 def _snapshots(taken: dict) -> dict:
-    """Snapshots for the module: bars for the tokens that are ever among the most probable, and one for all others."""
+    """Snapshots for the module, with bars for the tokens that were ever among the most probable."""
     read = {
         int(step): snapshot(**({"text": one} if isinstance(one, str) else one))
         for step, one in sorted(taken.items())
@@ -285,7 +308,7 @@ def _snapshots(taken: dict) -> dict:
     first = next(iter(read.values()), snapshot())
     for step, one in read.items():
         if one["prompt"] != first["prompt"] or one["tokens"] != first["tokens"]:
-            raise ValueError(f"The snapshot of step {step} has another prompt or vocabulary than the first; keep them.")
+            raise ValueError(f"All snapshots need the same prompt and vocabulary; got others at step {step}.")
     all_p = [one["probabilities"] for one in read.values() if one["probabilities"] is not None]
     ever = np.argsort(-np.max(all_p, axis=0), kind="stable")[:BARS] if all_p else np.array([], dtype=int)
     chosen = ever[np.argsort(-all_p[-1][ever], kind="stable")] if all_p else ever

@@ -157,7 +157,7 @@ class Playground(TwoSettings):
         if not hasattr(tokenizer, "to_dict") or tokenizer.vocab_size != config.vocab_size:
             got = f"a {type(tokenizer).__name__} with {getattr(tokenizer, 'vocab_size', 'no')}"
             raise ValueError(
-                f"The tokenizer must have the model's {config.vocab_size} tokens; got {got}. Pass the one the model was "
+                f"The tokenizer must have the model's {config.vocab_size} tokens; got {got}. Pass the one it was "
                 "trained with."
             )
 

@@ -164,7 +164,7 @@ const stuck = (state, ks) => full(state) || ks.every(k => isEnd(state, state.nod
 /** Ends whatever has nothing left to write. @param {State} state @returns {State} */
 function settled(state) {
   const next = state.chase && stuck(state, [1]) ? { ...state, chase: 0 } : state;
-  return next.run && !next.chase && (!next.run.left || stuck(next, sides(next))) ? stopped(next) : next;
+  return next.run && (!next.run.left || stuck(next, sides(next))) ? stopped(next) : next;
 }
 
 /** @param {State} state @returns {State} */
@@ -221,7 +221,7 @@ function prompted(state, { prompt, ids, branches }) {
   if (state.branches.length) forests.set(state.prompt, { branches: state.branches, nodes: state.nodes });
   else forests.delete(state.prompt);
   const next = { ...stopped(state), prompt, ids, forests, note: null, hover: null, locked: null };
-  if (state.prompt === null || branches !== state.given) return next; // the traits bring its tree
+  if (branches !== state.given) return next; // the traits bring its tree
   return saved({ ...next, ...(forests.get(prompt) ?? { branches: [], nodes: [0, 0] }) });
 }
 

@@ -1,6 +1,10 @@
-"""LossCurves: what it accepts and says, a live run that it steers, the module's functions, and the figure in a page."""
+"""LossCurves: what it accepts and says, a live run that it steers, its state machine, and the figure in a page."""
 
+import gc
 import re
+import threading
+import time
+import weakref
 from contextlib import ExitStack
 from types import SimpleNamespace
 
@@ -11,9 +15,10 @@ from traitlets import TraitError
 from book.widgets import LossCurves, snapshot
 from book.widgets.loss_curves import MOST, thinned
 from helpers.gpt import GPT, GPTConfig
-from helpers.training import History, start, text_batches
+from helpers.runs import start
+from helpers.training import Ended, History, text_batches
 from tests.site import site_checks
-from tests.widgets.harness import call, module, mounted
+from tests.widgets.harness import call, calls, mounted
 
 TOKENS = ["a", "<b>", " ", "\n", "שלום", "🐈", "e\u0301", "x", "y", "z", "w"]
 
@@ -43,16 +48,24 @@ def history(steps=400, *, rate=50, **changes):
 @pytest.mark.parametrize(
     ("runs", "options", "said"),
     [
-        ([], {}, "losses of shape (0,); give one number a step, and at least one"),
-        ({}, {}, "0 runs came; one picture shows from 1 to 8"),
-        ({str(i): [1.0] for i in range(9)}, {}, "9 runs came"),
-        ({"a": [[1.0]]}, {}, "The run 'a' has losses of shape (1, 1)"),
-        ([1.0], {"smooth": 0}, "smooth = 0 came; it must be a whole number from 1 to 200"),
-        ([1.0], {"step": -1}, "step = -1 came"),
-        ([1.0], {"lines": {"best": np.nan}}, "each needs a finite loss"),
-        (History([1.0], snapshots={0: shot(0), 5: shot(5, prompt=TOKENS[1:7])}), {}, "The snapshot of step 5 has"),
+        ([], {}, "The run needs one loss per step, at least one; got the shape (0,)."),
+        ({}, {}, "One picture shows from 1 to 8 runs; got 0."),
+        ({str(i): [1.0] for i in range(9)}, {}, "got 9."),
+        ({"a": [[1.0]]}, {}, "The run 'a' needs one loss per step, at least one; got the shape (1, 1)."),
+        (
+            {name: SimpleNamespace(observe=None) for name in "ab"},
+            {},
+            "One picture follows one run; got 2. Pass the history",
+        ),
+        ([1.0], {"smooth": 0}, "smooth must be a whole number from 1 to 200; got 0."),
+        ([1.0], {"lines": {"best": np.nan}}, "Each line needs a finite loss; got {'best': nan}."),
+        (
+            History([1.0], snapshots={0: shot(0), 5: shot(5, prompt=TOKENS[1:7])}),
+            {},
+            "All snapshots need the same prompt and vocabulary; got others at step 5.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_wrong_inputs_get_a_sentence(runs, options, said):
     with pytest.raises((TraitError, ValueError), match=re.escape(said)):
         LossCurves(runs, **options)
@@ -61,12 +74,12 @@ def test_wrong_inputs_get_a_sentence(runs, options, said):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"probabilities": [1.0]}, "11 tokens and probabilities of shape (1,) came"),
-        ({"probabilities": [0.1] * 11}, "sum to 1.1; they must be ≥ 0 and sum to 1"),
-        ({"probabilities": [np.nan] * 11}, "sum to nan"),
-        ({"attention": np.ones((3, 3)) / 3}, "shape (1, 3, 3) came with a prompt of 6 tokens"),
-        ({"attention": np.ones((6, 6))}, "rows of the attention weights must be ≥ 0 and sum to 1"),
-        ({"prompt": ["x"] * 65, "attention": np.eye(65)}, "from 1 to 64"),
+        ({"probabilities": [1.0]}, "11 tokens need as many probabilities; got an array of shape (1,)."),
+        ({"probabilities": [0.1] * 11}, "must be at least 0 and sum to 1; got 1.1. Take them after softmax."),
+        ({"probabilities": [np.nan] * 11}, "got nan."),
+        ({"attention": np.ones((3, 3)) / 3}, "over a prompt of 6 tokens must have the shape (T, T) or (heads, T, T)"),
+        ({"attention": np.ones((6, 6))}, "must be at least 0 and sum to 1; got 6 to 6. Take them after softmax."),
+        ({"prompt": ["x"] * 65, "attention": np.eye(65)}, "with T from 1 to 64; got (1, 65, 65)."),
     ],
 )
 def test_wrong_snapshots_get_a_sentence(changes, said):
@@ -83,27 +96,41 @@ def test_thinned_keeps_the_mean_and_the_place():
     assert LossCurves(losses).curves[0]["each"] == 3
 
 
-def test_a_loss_that_is_no_number_ends_the_curve_with_a_sentence():
-    one, two, three = LossCurves(
-        {
-            "list": [2.0, 3.0, np.nan, 1.0],
-            "history": History([2.0, 9.0], stopped="the loss became nan at step 2; a rate below 3 may help."),
-            "held-out": SimpleNamespace(losses=[1.0, 1.0], held_out={1: np.inf, 2: 1.0}),
-        }
-    ).curves
-    assert one["y"] == [2, 3] and one["broken"] and one["note"].startswith("the loss became nan at step 2")
-    assert two["broken"] and two["note"].startswith("the loss became nan at step 2; a rate below 3")
-    assert three["held"] == [[2, 1.0]] and three["note"] == "the held-out loss became inf at step 1"
-    by_hand = LossCurves(History([1.0], stopped="ended by hand after 1 of 9 steps")).curves[0]
-    assert by_hand["note"] and not by_hand["broken"]
-    assert LossCurves([np.nan]).curves[0]["y"] == [] and "nan at step 0" in LossCurves([np.nan]).alt()
+def ended(how: Ended, **details) -> History:
+    return History([2.0, 9.0], ended=how, details={"done": 2, "steps": 9, "step": 2, "norm": 1.0, "lr": 3, **details})
+
+
+@pytest.mark.parametrize(
+    ("run", "broken", "note"),
+    [
+        ([2.0, 3.0, np.nan, 1.0], True, "The loss was nan at step 2. Try a lower learning rate."),
+        (SimpleNamespace(losses=[1.0, 1.0], held_out={1: np.inf}), True, "The held-out loss was inf at step 1."),
+        (ended(Ended.DIVERGED, loss=np.nan), True, "Step 2 gave a loss of nan"),
+        (ended(Ended.STOPPED), False, "Stopped after 2 of 9 steps."),
+        (ended(Ended.FAILED, error="it became warm"), False, "it became warm"),  # nobody looks for words in it
+        (ended(Ended.FINISHED), False, ""),
+        (ended(None), False, ""),
+    ],
+)
+def test_how_a_run_ended_is_not_read_from_a_sentence(run, broken, note):
+    figure = LossCurves(run)
+    curve = figure.curves[0]
+    assert curve["broken"] is broken and note in curve["note"] and bool(note) == bool(curve["note"])
+    assert note in figure.alt() and all(np.isfinite(loss) for loss in curve["y"] + [loss for _, loss in curve["held"]])
+
+
+def test_a_loss_that_is_not_a_number_ends_the_curve():
+    assert LossCurves([2.0, 3.0, np.nan, 1.0]).curves[0]["y"] == [2, 3]
+    assert LossCurves([np.nan]).alt() == (
+        "Loss curves. Training: no steps yet. The loss was nan at step 0. Try a lower learning rate."
+    )
 
 
 def test_the_still_and_its_words():
     figure = LossCurves({"GPT": history()}, lines={"counts": 2.0}, smooth=10, ylabel="nats")
     ax = figure.still()
     assert ax.get_ylabel() == "nats" and "counts" in [text.get_text() for text in ax.get_legend().get_texts()]
-    assert "GPT: training loss from 4 to 1 in 400 steps, held-out 1.25" in figure.alt()
+    assert "GPT: loss from 4 to 1 in 400 steps, held-out 1.25." in figure.alt()
     assert "after 300 steps begins: 'sample 300" in figure.alt()
     assert "<i>not" not in figure.figure()
 
@@ -118,22 +145,38 @@ def test_bars_are_the_tokens_that_are_ever_probable():
 # A live run
 
 
-@pytest.fixture
-def live():
-    """A paused run of a small model, its figure, and the messages that the figure has sent."""
+def small_run(snapshot=lambda: shot(0)):
     ids = np.random.default_rng(0).integers(0, 11, 500)
     model = GPT(GPTConfig(11, 6, 1, 1, 8), rng=np.random.default_rng(0))
     run = start(
         model, lambda: text_batches(ids, 4, 6, rng=np.random.default_rng(1)), steps=40, lr=0.01, warmup=4, threads=1,
-        evaluate=lambda: 2.5, evaluate_every=10, snapshot=lambda: shot(run.step), snapshot_at=(0, 3),
+        evaluate=lambda: 2.5, evaluate_every=10, snapshot=snapshot, snapshot_at=(0, 3),
     )  # fmt: skip
     run.pause()
     run.rewind()
+    return run
+
+
+def watched(run):
+    """A figure of the run, and the messages that it sends."""
     figure, sent = LossCurves(run), []
     figure.send = lambda content, buffers=None: sent.append(content)
+    return figure, sent
+
+
+@pytest.fixture
+def live():
+    """A paused run of a small model, its figure, and the messages that the figure has sent."""
+    run = small_run()
+    figure, sent = watched(run)
     yield run, figure, sent
     run.stop()
     figure.close()
+
+
+def reach(run, step):
+    while run.step < step:
+        time.sleep(0.002)
 
 
 def joined(sent):
@@ -157,6 +200,7 @@ def test_a_view_has_every_loss_whatever_was_held_back(live):
     assert sent[-1]["live"]["state"] == "finished" and sent[-1]["live"]["step"] == 40
     assert len(sent) < 40  # at most ten a second, besides news: four held-out losses, a snapshot, the ends
     assert [s["step"] for m in sent if "curves" in m for s in m["curves"][0]["snapshots"]][-2:] == [0, 3]
+    assert sent[-1]["live"]["message"] == "Finished all 40 steps." and not sent[-1]["curves"][0]["note"]
 
 
 def test_a_long_run_is_thinned_while_it_grows(live, monkeypatch):
@@ -165,8 +209,7 @@ def test_a_long_run_is_thinned_while_it_grows(live, monkeypatch):
     for _ in range(3):
         step = run.step
         run.advance(10)
-        while run.step < step + 10:
-            run._thread.join(0.01)
+        reach(run, step + 10)
     run.pause()
     since = 0
     for message in sent:
@@ -181,18 +224,16 @@ def test_buttons_steer_the_run(live):
     run, figure, sent = live
     press = lambda what, **more: figure._asked(None, {"do": what, **more}, None)  # noqa: E731
     press("one step")
-    while run.step < 1:
-        run._thread.join(0.01)
+    reach(run, 1)
     run.pause()
     assert run.step == 1 and run.state == "paused"
     first = run.history.losses[0]
     press("rate", value=0.002)
     assert run.lr == 0.002 and sent[-1]["live"]["peak"] == 0.002
     press("rate", value=-1)
-    assert run.lr == 0.002 and "A learning rate is a number from 0 up" in sent[-1]["problem"]
+    assert run.lr == 0.002 and sent[-1]["problem"] == "lr must be a number of at least 0; got -1."
     run.advance(5)
-    while run.step < 6:
-        run._thread.join(0.01)
+    reach(run, 6)
     press("pause")
     press("rewind")
     assert run.step == 0 and sent[-1]["live"]["state"] == "paused"
@@ -200,20 +241,190 @@ def test_buttons_steer_the_run(live):
     assert [curve["name"] for curve in whole] == ["", "before the rewind"] and len(whole[1]["y"]) == 6
     assert whole[0]["live"] and whole[1]["ghost"] and not whole[1]["live"]
     press("one step")
-    while run.step < 1:
-        run._thread.join(0.01)
+    reach(run, 1)
     assert run.history.losses[0] == first
     press("stop")
-    assert run.state == "stopped" and sent[-1]["live"]["state"] == "stopped"
+    assert run.state == "stopped" and sent[-1]["live"]["message"].startswith("Stopped after 1 of 40 steps.")
     assert figure.state()["live"] is None and figure.live is not None  # a page shows no controls
 
 
-def test_a_snapshot_that_cannot_be_shown_does_not_end_the_training(live):
-    run, figure, sent = live
-    run.snapshot = lambda: {"text": "x", "tokens": ["a"], "probabilities": [2.0]}
+def test_a_snapshot_that_cannot_be_shown_does_not_end_the_training():
+    run = small_run(snapshot=lambda: {"text": "x", "tokens": ["a"], "probabilities": [2.0]})
+    run.history.snapshots.clear()
+    figure, sent = watched(run)
     run.resume()
     run.wait()
-    assert run.state == "finished" and "sum to 2" in sent[-1]["problem"] and len(joined(sent)) == 40
+    assert run.state == "finished" and "sum to 1; got 2." in sent[-1]["problem"] and len(joined(sent)) == 40
+
+
+def test_a_run_that_was_replaced_leaves_only_its_curve():
+    run = small_run()
+    figure, sent = watched(run)
+    run.advance(3)
+    reach(run, 3)
+    gone, threads = weakref.ref(run), threading.active_count()
+    run = small_run()  # running the cell again
+    gc.collect()
+    assert gone() is None and figure._run is None and threading.active_count() == threads
+    assert sent[-1]["live"]["state"] == "stopped" and "because another run started" in sent[-1]["live"]["message"]
+    assert len(joined(sent)) == 3
+    figure._asked(None, {"do": "rewind"}, None)
+    assert sent[-1]["problem"] == "This run is gone, because another one replaced it. Run its cell again."
+    figure._asked(None, {"do": "all"}, None)  # a view that is opened later
+    assert len(sent[-1]["curves"][0]["y"]) == 3 and sent[-1]["problem"] is None
+    run.stop()
+
+
+def test_a_figure_that_was_closed_is_told_nothing(live):
+    run, figure, sent = live
+    figure.close()
+    assert run.observers == []
+    run.advance(2)
+    reach(run, 2)
+    assert sent == []
+
+
+# The state machine
+
+
+def test_the_numbers_of_the_chart(js):
+    module, rng = js("loss_curves_state"), np.random.default_rng(0)
+    for _ in range(200):
+        x, y = np.cumsum(rng.integers(1, 4, 30)), rng.normal(size=30)
+        window, at = int(rng.integers(1, 40)), float(rng.uniform(-1, 100))
+        mean = [y[abs(x - here) <= (window - 1) / 2].mean() for here in x]
+        assert call(module, "smoothed", x.tolist(), y.tolist(), window) == pytest.approx(mean)
+        assert call(module, "lastUpTo", x.tolist(), at) == np.searchsorted(x, at, side="right") - 1
+    assert call(module, "lastUpTo", [], 3) == -1
+    curve = {"x": [0, 1, 2], "y": [4, 400, 1], "held": [[2, 3]]}
+    top = call(module, "lossAxis", [curve])
+    assert 6 <= top["high"] < 7 and 0.5 < top["low"] <= 1  # one wild loss doesn't flatten the rest
+    assert call(module, "lossAxis", [curve], {"log": True})["high"] > 400
+    assert call(module, "lossAxis", [curve], {"low": 2, "high": 9}) == {"low": 2, "high": 9}
+    assert call(module, "lossAxis", [{"x": [], "y": [], "held": []}], {"live": True}) == {"low": 0, "high": 1}
+    lows = [([{**curve, "y": [4, 3.9, last]}], {"live": True}) for last in (3.8, 1.5, 0.5, -3)]
+    assert [axis["low"] for axis in calls(module, "lossAxis", lows)] == [2, 1, 0, -3]
+    assert call(module, "reading", curve, [4, 400, 1], 1) == {"at": 1, "training": 400, "held": None, "heldAt": None}
+    assert call(module, "reading", curve, [4, 400, 1], 9) == {"at": 2, "training": 1, "held": 3, "heldAt": 2}
+    assert call(module, "reading", {"x": [], "y": [], "held": []}, [], 5)["training"] is None
+
+
+def a_curve(y=(4, 3, 2, 1), shots=(), **more) -> dict:
+    """A curve for the module, with a loss for each step and snapshots at some of them."""
+    snapshots = [{"step": step, "text": str(step), "bars": None, "attention": None} for step in shots]
+    own = {"name": "", "x": [*range(len(y))], "y": [*y], "count": len(y), "each": 1, "steps": 4, "held": [], "note": ""}
+    return (
+        own
+        | {"broken": False, "ghost": False, "live": False, "prompt": [], "tokens": [], "snapshots": snapshots}
+        | more
+    )
+
+
+# Events one after the other, each on a frozen state: `after` may change nothing in place.
+DRIVE = """([known, events]) => {
+    const frozen = value => {
+        if (value !== null && typeof value === "object" && !Object.isFrozen(value))
+            Object.values(Object.freeze(value)).forEach(frozen);
+        return value;
+    };
+    const traits = { type: "traits", step: 0, smooth: 1, shown: 0, ...known };
+    const first = module.after(module.begin(known.live ?? null), traits);
+    const state = events.reduce((state, event) => frozen(module.after(state, event)), frozen({ ...first, ask: null }));
+    const curve = module.subject(state), cursor = module.cursorOf(state);
+    return { ...state, cursor, subject: curve?.name ?? null, shot: curve && module.shotAt(curve, cursor).index };
+}"""
+END = 10**9
+LIVE = {"state": "running", "step": 4, "message": ""}
+SHOTS = {"curves": [a_curve(shots=(0, 2, 3))]}
+GOING = {"curves": [a_curve([9.0], name="done"), a_curve(live=True)], "live": LIVE}
+PLAY, TICK, MAIN = {"type": "play"}, {"type": "tick"}, {"type": "main"}
+NEW = {"from": 4, "losses": [0.5, 0.25], "held": [[5, 1.5]], "note": "It broke.", "broken": True}
+
+
+def choose(step) -> dict:
+    return {"type": "choose", "step": step}
+
+
+def message(**parts) -> dict:
+    return {"type": "message", "message": {"live": LIVE, "problem": None, **parts}}
+
+
+STORIES = {
+    # name: (traits, events, what the state says then)
+    "the cursor moves": (SHOTS, [choose(1)], {"step": 1, "cursor": 1, "shot": 0}),
+    "at the end it follows": (SHOTS, [choose(4)], {"step": END, "cursor": 4, "shot": 2}),
+    "a preview ends with a choice": (SHOTS, [{"type": "preview", "step": 2}, choose(1)], {"preview": None}),
+    "a preview moves nothing": (SHOTS, [{"type": "preview", "step": 2}], {"preview": 2, "cursor": 0}),
+    "Play begins with the next snapshot": (SHOTS, [PLAY], {"step": 2, "playing": True}),
+    "it rests at the last one": (SHOTS, [PLAY, TICK], {"step": 3, "playing": False}),
+    "even after one step": ({"curves": [a_curve(shots=(0, 2))]}, [PLAY], {"step": 2, "playing": False}),
+    "at the last one it begins again": (SHOTS, [choose(4), PLAY], {"step": 0, "playing": True}),
+    "Hold": (SHOTS, [PLAY, PLAY], {"step": 2, "playing": False}),
+    "whoever moves the cursor ends it": (SHOTS, [PLAY, choose(1)], {"playing": False}),
+    "a tick that comes too late": (SHOTS, [choose(4), TICK], {"step": END, "playing": False}),
+    "a tick without snapshots": ({"curves": [a_curve()]}, [PLAY, TICK], {"step": 0, "playing": False}),
+    "the first run with snapshots tells": (
+        {"curves": [a_curve(name="none"), a_curve(name="a", shots=[0]), a_curve(name="b", shots=[1])]}, [],
+        {"subject": "a"},
+    ),
+    "another one is chosen": (
+        {"shown": 1, "curves": [a_curve(name="a", shots=[0]), a_curve(name="b", shots=[1])]}, [], {"subject": "b"},
+    ),
+    "one that has no snapshot yet": (
+        {"shown": 1, "curves": [a_curve(name="a", shots=[0]), a_curve(name="b", live=True)]}, [], {"subject": None},
+    ),
+    "what a run did before a rewind": ({"curves": [a_curve(shots=[0], ghost=True)]}, [], {"subject": None}),
+    "smoothing": (SHOTS | {"smooth": 3}, [], {"means": [[3.5, 3, 2, 1.5]]}),
+    "a run goes on": (
+        GOING, [message(more=NEW)],
+        {"means": [[9], [4, 3, 2, 1, 0.5, 0.25]], "ask": None, "curves": [
+            GOING["curves"][0],
+            a_curve([4, 3, 2, 1, 0.5, 0.25], live=True, held=[[5, 1.5]], note="It broke.", broken=True),
+        ]},
+    ),
+    "something was missed": (
+        GOING, [message(more=NEW | {"from": 9})], {"ask": {"do": "all"}, "means": [[9], [4, 3, 2, 1]]},
+    ),
+    "everything comes": (GOING, [message(curves=[a_curve([7], live=True)])], {"means": [[7]]}),
+    "only the state comes": (GOING, [message(problem="No.")], {"problem": "No.", "means": [[9], [4, 3, 2, 1]]}),
+    "the next message takes the problem back": (GOING, [message(problem="No."), message()], {"problem": None}),
+    "what has arrived stays when a setting changes": (
+        GOING, [message(more=NEW), choose(9)], {"cursor": 6, "step": END},
+    ),
+    "Pause": (GOING, [MAIN], {"ask": {"do": "pause"}}),
+    "Go on": (GOING, [message(live=LIVE | {"state": "paused"}), MAIN], {"ask": {"do": "go on"}}),
+    "a rate": (GOING, [{"type": "ask", "do": "rate", "value": 0.1}], {"ask": {"do": "rate", "value": 0.1}}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_the_state_machine(story, js):
+    traits, events, expected = STORIES[story]
+    state = js("loss_curves_state").evaluate(DRIVE, [traits, events])
+    assert {key: state[key] for key in expected} == expected
+
+
+def test_settings_leave_what_has_arrived(js):
+    """The traits hold the curves as they were at first."""
+    code = """([curves, live, message]) => {
+        const traits = smooth => ({ type: "traits", curves, step: 0, shown: 0, smooth });
+        return [traits(1), message, traits(2)].reduce(module.after, module.begin(live)).means[1];
+    }"""
+    means = js("loss_curves_state").evaluate(code, [GOING["curves"], LIVE, message(more=NEW)])
+    assert means == [4, 3, 2, 1, 0.5, 0.25]
+
+
+def test_notes(js):
+    curves = [
+        a_curve([1, 9, 1], name="wild"),
+        a_curve([1, 2], note="Stopped."),
+        a_curve([1], name="slow", note="The loss was nan at step 1.", broken=True, each=3),
+    ]
+    state = {"curves": curves, "means": [curve["y"] for curve in curves]}
+    ends = ["Stopped.", "× slow: The loss was nan at step 1."]
+    gone = ["▲ wild leaves the chart at step 1. The log scale shows where it goes."]
+    found = calls(js("loss_curves_state"), "notesOf", [(state, 5), (state, 100)])
+    assert found == [[*ends, *more, "Each point is the mean of 3 steps."] for more in (gone, [])]
 
 
 # In a browser
@@ -230,33 +441,6 @@ def opened(browser):
             return page, complaints
 
         yield open_page
-
-
-def test_the_module_s_functions(browser):
-    with module(browser, "loss_curves") as page:
-        rng = np.random.default_rng(0)
-        for _ in range(200):
-            x, y = np.cumsum(rng.integers(1, 4, 30)), rng.normal(size=30)
-            window, at = int(rng.integers(1, 40)), float(rng.uniform(-1, 100))
-            mean = [y[abs(x - here) <= (window - 1) / 2].mean() for here in x]
-            assert call(page, "smoothed", x.tolist(), y.tolist(), window) == pytest.approx(mean)
-            assert call(page, "lastUpTo", x.tolist(), at) == np.searchsorted(x, at, side="right") - 1
-        assert call(page, "lastUpTo", [], 3) == -1
-        assert call(page, "roundTicks", 0, 1200, 6) == [0, 200, 400, 600, 800, 1000, 1200]
-        assert call(page, "roundTicks", 1.43, 4.2, 6) == [1.5, 2, 2.5, 3, 3.5, 4]
-        assert call(page, "logTicks", 0.9, 60, 6) == [1, 2, 5, 10, 20, 50]
-        assert call(page, "logTicks", 1e-3, 1e9, 5)[:2] == [1e-3, 1]
-        for axis in ({"low": 0, "high": 900, "log": "steps"}, {"low": 2, "high": 5}):
-            assert call(page, "fromAlong", axis, call(page, "along", axis, 3)) == pytest.approx(3)
-        curve = {"x": [0, 1, 2], "y": [4, 400, 1], "held": [[2, 3]]}
-        top = call(page, "lossAxis", [curve])
-        assert 6 <= top["high"] < 7 and 0.5 < top["low"] <= 1  # one wild loss does not flatten the rest
-        assert call(page, "lossAxis", [curve], {"log": True})["high"] > 400
-        assert call(page, "lossAxis", [curve], {"low": 2, "high": 9}) == {"low": 2, "high": 9}
-        assert call(page, "lossAxis", [{"x": [], "y": [], "held": []}], {"live": True}) == {"low": 0, "high": 1}
-        assert call(page, "lossAxis", [{**curve, "y": [4, 3.9, 3.8]}], {"live": True})["low"] == 2
-        assert call(page, "reading", curve, [4, 400, 1], 1) == {"at": 1, "training": 400, "held": None, "heldAt": None}
-        assert call(page, "reading", {"x": [], "y": [], "held": []}, [], 5)["training"] is None
 
 
 def test_the_figure_in_a_page(opened):
@@ -287,7 +471,7 @@ def test_the_figure_in_a_page(opened):
     assert row()[1:] == [f"{losses[0]:.3f}", "–"] and page.inner_text(".nw-loss-text").startswith("sample 0 ")
     assert float(page.inner_text(".nw-loss-bar >> nth=0 >> .nw-loss-p")) == 0
     page.keyboard.press("ArrowRight")
-    wait("After 1 steps")
+    wait("After 1 step")
     assert slider.get_attribute("aria-valuetext") == f"step 1: GPT training {losses[1]:.3f}"
     page.get_by_role("button", name="Snapshot after 100 steps").press("Enter")
     wait("After 100 steps")
@@ -328,18 +512,7 @@ def test_the_figure_in_a_page(opened):
     copy.wait_for_function("document.querySelector('.nw-loss-read th').textContent === 'After 300 steps'")
     assert copy.locator(".nw-loss-picture text").all_inner_texts()[-3:] == ticks()[-3:]
 
-    assert not site_checks.accessibility(page), site_checks.accessibility(page)
-    page.set_viewport_size({"width": 320, "height": 700})
-    page.wait_for_function("document.querySelector('.nw-loss-picture').getBoundingClientRect().right <= 320")
-    assert page.evaluate("document.documentElement.scrollWidth") == 320
-    small = """() => [...document.querySelectorAll('.nw button, .nw input, .nw select')].filter(e => e.offsetParent)
-        .map(e => (e.closest('label') ?? e).getBoundingClientRect())
-        .filter(b => b.height < 44 || b.width < 44).length"""
-    assert page.evaluate(small) == 0
-    sizes = """() => [...document.querySelectorAll('.nw *')]
-        .filter(e => e.checkVisibility() && [...e.childNodes].some(n => n.nodeType === 3 && n.data.trim()))
-        .map(e => parseFloat(getComputedStyle(e).fontSize))"""
-    assert min(page.evaluate(sizes)) >= 12
+    complaints += site_checks.accessibility(page)
     assert not complaints
 
 
@@ -364,22 +537,21 @@ def test_several_runs_and_bad_ends_in_a_page(opened):
     }
     page, complaints = opened(LossCurves(runs), LossCurves({"a": [np.nan], "b": [1.0, 0.5]}))
     first, second = page.locator("figure").nth(0), page.locator("figure").nth(1)
-    assert "× wild: the loss became inf at step 30; a smaller rate may help." in first.inner_text()
-    assert "▲ wild: leaves the picture at step 1; the log scale shows where to." in first.inner_text()
+    assert "× wild: The loss was inf at step 30." in first.inner_text()
+    assert "▲ wild leaves the chart at step 1." in first.inner_text()
     assert first.locator(".nw-loss-end").count() == 1 and first.locator(".nw-loss-up").count() == 1
     assert first.locator(".nw-loss-panel").is_hidden()
     assert first.get_by_label("Snapshots of").count() == 0  # no run has any
     assert "at 29" in first.locator("tbody tr").nth(1).inner_text()
     assert (
-        "NaN" not in first.inner_html().split("nw-live")[-1]
-        and "a: the loss became nan at step 0" in second.inner_text()
+        "NaN" not in first.inner_html().split("nw-live")[-1] and "a: The loss was nan at step 0." in second.inner_text()
     )
     assert not complaints
 
 
 def test_the_snapshots_of_either_run(opened):
     other = History([2.0, 1.0], [0.1] * 2, snapshots={0: shot(0, text="another", prompt=TOKENS[1:7]), 2: shot(2)})
-    with pytest.raises(ValueError, match="The snapshot of step 2 has another prompt"):
+    with pytest.raises(ValueError, match="same prompt and vocabulary; got others at step 2"):
         LossCurves({"a": history(), "b": other})
     other.snapshots.pop(2)
     page, complaints = opened(LossCurves({"a": history(), "none": [1.0], "b": other}))
@@ -391,10 +563,9 @@ def test_the_snapshots_of_either_run(opened):
 
 
 def test_a_run_that_has_no_snapshots_yet_can_be_chosen_and_left(opened, live):
-    run, figure, _ = live
+    run, *_ = live
     run.history.snapshots.clear()
-    figure._given = {"earlier": history(), "now": run}
-    figure.shown = 1
+    figure = LossCurves({"earlier": history(), "now": run}, shown=1)
     page, complaints = opened(figure)
     assert not page.is_visible(".nw-loss-panel")
     page.get_by_label("Snapshots of").select_option("earlier")

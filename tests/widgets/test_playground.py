@@ -214,7 +214,7 @@ def saved(branches, node, node_b=0, **more) -> dict:
     return {"branches": branches, "nodes": [node, node_b], "given": branches, "save": told, **IDLE, **more}
 
 
-COMPARE, LOCK = traits(3, 0, compare=True), at("lock", 2)
+COMPARE, LOCK = traits(3, 2, compare=True), at("lock", 2)
 ENDED, FULL_NOW = {"note": {"what": "ended"}}, {"note": {"what": "full"}}
 STORIES = {
     # name: (a state, events, what the state says then)
@@ -233,6 +233,7 @@ STORIES = {
     ),
     "a run pauses": (TEXT, [RUN, [5] * 500], {"note": {"what": "paused", "tokens": 500}, "nodes": [503, 0], **IDLE}),
     "Run again stops it": (TEXT, [RUN, [4], RUN], saved([*THREE, [3, 4]], 4, note=None)),
+    "with the text ended in one of two settings, too": (BOTH, [RUN, [[END, 5]], RUN], {"note": None, **IDLE}),
     "a run ends with the text": (TEXT, [RUN, [4, END]], saved([*THREE, [3, 4], [4, END]], 5, **ENDED)),
     "what has ended stays so": (OVER, [STEP], {"note": {"what": "over"}, "save": None, **IDLE}),
     "one text ends, the other goes on": (BOTH, [RUN, [[END, 5], 6]], {"nodes": [5, 7], "writers": [1]}),
@@ -256,14 +257,19 @@ STORIES = {
     "B catches up during a run, then both write": (
         TEXT, [RUN, COMPARE, [1, 2, 3], [9]], {"nodes": [4, 4], "run": {"left": 499, "written": 1}},
     ),
+    "Run again stops both": (TEXT, [RUN, COMPARE, [1], RUN], saved(THREE, 3, 1)),
+    "a second setting that was there has its place": (
+        {}, [prompt("p", THREE), traits(3, 1, branches=THREE, compare=True)], {"nodes": [3, 1], **IDLE},
+    ),
     "without B nobody catches up": (TEXT, [COMPARE, [1], traits(3, 0)], IDLE),
     "going home ends the catching up": (TEXT, [COMPARE, [1], HOME], saved(THREE, 0, 0)),
     # moving
     "Back, and no farther than the prompt": (BOTH, [BACK, BACK], saved(FORK, 1, 0)),
     "to the prompt": (BOTH, [LOCK, HOME], saved(FORK, 0, 0, locked=None)),
     "while it writes, the traits don't move it": (TEXT, [RUN, [4], traits(0, 0)], {"nodes": [4, 0], "writers": [0]}),
-    "but another tree does": (
-        TEXT, [LOCK, traits(1, 0, branches=[[0, 8]])], {"branches": [[0, 8]], "nodes": [1, 0], "locked": None},
+    "but another tree does": (TEXT, [RUN, traits(1, 0, branches=[[0, 8]])], {"branches": [[0, 8]], "nodes": [1, 0]}),
+    "another tree has other nodes": (
+        TEXT, [LOCK, at("look", 1), traits(3, 0, branches=FORK)], {"branches": FORK, "locked": None, "hover": None},
     ),
     "a branch is picked": (FORKED, [{"type": "branch", "leaf": 4}], saved(FORK, 4, 4, note={"what": "branch"})),
     "A's branch is picked": (BOTH, [{"type": "branch", "leaf": 2}], saved(FORK, 2, 4)),
@@ -282,7 +288,7 @@ STORIES = {
     "what is locked lies on the text": (BOTH, [at("lock", 4, 1), traits(3, 2, compare=True)], {"locked": None}),
     "a run looks at no token": (TEXT, [at("look", 2), LOCK, STEP], {"locked": None, "hover": None}),
     # another prompt
-    "it has no tree yet": (TEXT, [prompt("q")], saved([], 0, prompt="q", ids=[ord("q")])),
+    "it has no tree yet": (TEXT, [LOCK, prompt("q")], saved([], 0, prompt="q", ids=[ord("q")], locked=None)),
     "the first one comes back with its own": (TEXT, [prompt("q"), STEP, [9], prompt("p")], saved(THREE, 3)),
     "unless that was cleared": (
         TEXT, [prompt("q"), prompt("p"), traits(0, 0, branches=[]), prompt("q"), prompt("p")], saved([], 0),
