@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import math
+from collections.abc import Callable, Hashable
 
 import numpy as np
 import traitlets
@@ -19,7 +20,7 @@ from helpers import plots
 
 # operation: what it computes, its local derivatives (of the operands a, b and the result out), and both as text, in
 # which {0} and {1} stand for the operands and {out} for the result. backprop.js has the same functions.
-OPERATIONS = {
+OPERATIONS: dict[str, tuple[Callable, Callable, str, tuple[str, ...]]] = {
     "add": (lambda a, b: a + b, lambda a, b, out: (1, 1), "{0} + {1}", ("1", "1")),
     "sub": (lambda a, b: a - b, lambda a, b, out: (1, -1), "{0} − {1}", ("1", "−1")),
     "mul": (lambda a, b: a * b, lambda a, b, out: (b, a), "{0} · {1}", ("{1}", "{0}")),
@@ -147,7 +148,8 @@ def read(expression: str, leaves) -> list[dict]:
         lines = ast.parse(expression.strip()).body
     except SyntaxError as error:
         raise ValueError(f"Can't read the expression {expression!r} ({error.msg}). Write it as in Python.") from None
-    nodes, index, used = [], {}, {node.id for line in lines for node in ast.walk(line) if isinstance(node, ast.Name)}
+    nodes: list[dict] = []
+    index, used = {}, {node.id for line in lines for node in ast.walk(line) if isinstance(node, ast.Name)}
 
     def operand(tree) -> dict:
         match tree:
@@ -258,7 +260,8 @@ def arrange(nodes: list[dict]) -> tuple[list[dict], list[list]]:
         if "op" not in node:
             layer[i] = min(layer[j] for j, _ in uses[i]) - 1
     # a long edge gets a stand-in in every layer it crosses: (source, layer), shared by that node's edges
-    feeds, depth = {i: [] for i in range(len(nodes))}, dict(enumerate(layer))
+    feeds: dict[Hashable, list] = {i: [] for i in range(len(nodes))}
+    depth: dict[Hashable, int] = dict(enumerate(layer))
     for i in range(len(nodes)):
         for j, _ in uses[i]:
             chain = [i, *((i, m) for m in range(layer[i] + 1, layer[j])), j]
@@ -267,12 +270,12 @@ def arrange(nodes: list[dict]) -> tuple[list[dict], list[list]]:
                     feeds[here].append(there)
                 if isinstance(there, tuple):
                     depth[there] = there[1]
-    slot = {len(nodes) - 1: 0.0}
+    slot: dict[Hashable, float] = {len(nodes) - 1: 0.0}
     for m in range(max(layer) - 1, -1, -1):
-        wish = {n: float(np.mean([slot[t] for t in feeds[n]])) for n in depth if depth[n] == m}
-        order = sorted(wish, key=lambda n: (wish[n], isinstance(n, tuple), n[0] if isinstance(n, tuple) else n))
-        weight = [1000.0 if not isinstance(n, tuple) and "op" in nodes[n] else 1.0 for n in order]
-        slot |= dict(zip(order, _apart([wish[n] for n in order], weight)))
+        best = {n: float(np.mean([slot[t] for t in feeds[n]])) for n in depth if depth[n] == m}
+        order = sorted(best, key=lambda n: (best[n], isinstance(n, tuple), n[0] if isinstance(n, tuple) else n))
+        weight = [1000.0 if isinstance(n, int) and "op" in nodes[n] else 1.0 for n in order]
+        slot |= dict(zip(order, _apart([best[n] for n in order], weight)))
     placed = [
         {**node, "at": [layer[i], round(slot[i], 3)]} | ({"formula": _formula(node, nodes)} if "op" in node else {})
         for i, node in enumerate(nodes)
@@ -285,14 +288,14 @@ def arrange(nodes: list[dict]) -> tuple[list[dict], list[list]]:
     return placed, edges
 
 
-def _apart(wishes: list[float], weights: list[float]) -> list[float]:
-    """The places nearest to the wishes (weighted least squares) that keep their order and a distance of 1."""
-    groups = []  # [sum of weight × (wish − i), weight, members]: neighbors that would collide move as one
-    for i, (wish, weight) in enumerate(zip(wishes, weights)):
-        groups.append([weight * (wish - i), weight, 1])
+def _apart(best: list[float], weights: list[float]) -> list[float]:
+    """The places closest to the best ones (weighted least squares) that keep their order and a distance of 1."""
+    groups: list[tuple[float, float, int]] = []  # neighbors that would collide move as one
+    for i, (place, weight) in enumerate(zip(best, weights)):
+        groups.append((weight * (place - i), weight, 1))  # sum of weight × (place − i), weight, members
         while len(groups) > 1 and groups[-2][0] / groups[-2][1] > groups[-1][0] / groups[-1][1]:
-            last = groups.pop()
-            groups[-1] = [a + b for a, b in zip(groups[-1], last)]
+            (a, b, c), (d, e, f) = groups.pop(), groups.pop()
+            groups.append((a + d, b + e, c + f))
     means = [total / weight for total, weight, count in groups for _ in range(count)]
     return [mean + i for i, mean in enumerate(means)]
 

@@ -13,6 +13,7 @@ import inspect
 import json
 import os
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import anywidget
@@ -42,7 +43,9 @@ follow();
 class Number(traitlets.Float):
     """A number from `low` to `high`, both included."""
 
-    kind, kinds = "a number", (int, float, np.integer, np.floating)
+    kind = "a number"
+    kinds: tuple[type, ...] = (int, float, np.integer, np.floating)
+    cast: Callable = staticmethod(float)
 
     def __init__(self, default, low: float, high: float, **options):
         super().__init__(default, min=low, max=high, **options)
@@ -52,8 +55,6 @@ class Number(traitlets.Float):
             low, high = (f"{end:,}" if isinstance(end, int) else f"{end:g}" for end in (self.min, self.max))
             raise traitlets.TraitError(f"{self.name} must be {self.kind} from {low} to {high}; got {value!r}.")
         return self.cast(value)
-
-    cast = staticmethod(float)
 
 
 class Whole(Number):
@@ -166,10 +167,10 @@ def _bounds(trait) -> dict | None:
     """What a setting may be, for the module and for links: {low, high, whole} or {choices}; None: any of its type."""
     if isinstance(trait, Number):
         return {"low": trait.min, "high": trait.max, "whole": isinstance(trait, Whole)}
-    return {"choices": list(trait.values)} if isinstance(trait, Choice) else None
+    return {"choices": list(trait.values or ())} if isinstance(trait, Choice) else None
 
 
-def short(values) -> list:
+def short(values) -> list | float | None:
     """Numbers for JSON with 7 significant digits, as many as float32 holds; −inf becomes None. Lists may be nested."""
     if np.ndim(values):
         return [short(v) for v in values]
