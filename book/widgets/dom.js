@@ -3,8 +3,6 @@
 // Text always goes in as text. Nothing here knows what a widget shows.
 /** @import { Attributes, Bounds, Child, Frame, Mark, Model } from "./types.js" */
 
-export { number, unpack, visible } from "./text.js";
-
 const SVG = "http://www.w3.org/2000/svg";
 
 /** @template {Element} E @param {E} element @param {Attributes} attributes @param {(Child | Child[])[]} children */

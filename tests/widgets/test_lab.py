@@ -49,7 +49,7 @@ WIDGETS = {
         "examples.loss_curves()", ("slider", "Step"), "Home", "w.step", "w.step = 100", "After 100 steps"
     ),
     "live training": Row(
-        "examples.live()", ("button", "Pause"), "Enter", "w._run.state", "w._run.stop()", "Stopped; Rewind"
+        "examples.live()", ("button", "Pause"), "Enter", "w._run.state", "w._run.stop()", "Stopped after"
     ),
     "backprop": Row(
         "examples.backprop()",
