@@ -182,9 +182,9 @@ def memory_of_two(write):
     if len(text) != 2000:
         return f"The text must have 2,000 characters; got {len(text):,}. A slice, `text[:n]`, cuts off the rest."
     one, two = held_out_loss(text, 1), held_out_loss(text, 2)
-    found = f"We count on the first half and measure on the second: bigram {one:.2f} nats, trigram {two:.2f} nats."
+    found = f"Counted on the first half and measured on the second: bigram {one:.2f} nats, trigram {two:.2f} nats."
     if one < 0.5:
-        return f"{found}\nThe bigram must lose at least 0.5 nats. Let more than one character follow each character."
+        return f"{found}\nThe bigram's loss must be at least 0.5 nats. Let more than one character follow each one."
     if two > 0.1:
-        return f"{found}\nThe trigram may lose at most 0.1 nats. Let any two characters settle what comes next."
+        return f"{found}\nThe trigram's loss may be at most 0.1 nats. Let any two characters settle what comes next."
     return Verdict(found, passed=True)

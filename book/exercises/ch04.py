@@ -26,7 +26,7 @@ def most_frequent(pairs):
 
 
 def joined(tokens, pair, fits=None):
-    """The tokens after a merge from left to right of each two for which `fits(a, b)`, by default those of the pair."""
+    """The tokens after merging, from left to right, any two with `fits(a, b)`; by default, those of the pair."""
     fits = fits or (lambda a, b: (a, b) == pair)
     out, i = [], 0
     while i < len(tokens):
@@ -237,7 +237,7 @@ def cut(my_cut):
             return f"Your function must return a list of pieces of text; got {code(repr(pieces)[:60])}."
         if "".join(pieces) != text:
             shown = code(repr(text if len(text) < 40 else text[:40] + " …"))
-            return f"The pieces of {shown} don't join up to the same text. See what's missing, or there twice."
+            return f"The pieces of {shown} don't add up to the same text. Something is missing, or there twice."
     if len(my_cut(LEARN)) < 2:
         return "The text stays in one piece, so the merges could make tokens of whole phrases. Cut it somewhere."
     count, learned = tokens_after(my_cut)

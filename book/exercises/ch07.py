@@ -27,7 +27,7 @@ def ranked(p, sign=-1):
 
 
 def through(held):
-    """The sum of each probability and all that are before it."""
+    """The running sums of each row, with the probability itself."""
     return np.cumsum(held, axis=-1)
 
 

@@ -24,6 +24,6 @@ def ignores_rng(make) -> str | None:
     if make(np.random.default_rng(1)) == make(np.random.default_rng(1)):
         return None
     return (
-        "Two generators with the same seed lead to different results here. "
+        "The same seed should always lead to the same result, and yours changes from call to call. "
         "Draw from the `rng` you're given, not from `np.random`, `random`, or a generator you make yourself."
     )

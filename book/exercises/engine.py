@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .compare import numbers, same, spoiled, unchanged
-from .running import Interrupted, Stop, TooLong, code, limited, quietly
+from .running import Interrupted, TooLong, code, limited, quietly
 from .say import as_html, as_text, differs, explained, kind, pattern, show
 
 NEEDS_A_FUNCTION = "The checker needs the function itself; got {}. Pass its name, without parentheses after it."
@@ -74,8 +74,6 @@ def tried(call: Callable) -> tuple[object, BaseException | None]:
     """(the value of `call()`, the error that it raised)."""
     try:
         return call(), None
-    except Stop:
-        raise
     except (Exception, SystemExit) as error:
         return None, error
 
@@ -237,9 +235,8 @@ class ByHand(Checker):
         if callable(answer):
             answer = limited(lambda _: answer())
         if not isinstance(answer, dict):
-            return Verdict(
-                f"The answer must be a dict with {', '.join(self.right)}; got {kind(answer)}. Keep the one in the cell."
-            )
+            names = ", ".join(self.right)
+            return Verdict(f"The answer must be a dict with {names}; got {kind(answer)}. Fill in the one in the cell.")
         open_ = [key for key in self.right if answer.get(key, ...) is ...]
         wrong = [key for key in self.right if key not in open_ and not self.agree(answer[key], self.right[key])]
         if len(open_) == len(self.right):
@@ -247,7 +244,7 @@ class ByHand(Checker):
         left = f"\nStill to do: {', '.join(open_)}." if open_ else ""
         if wrong:
             return Verdict(self.finding(wrong[0], answer[wrong[0]], self.right[wrong[0]]) + left)
-        return Verdict(f"Right so far.{left}" if open_ else "Your answers are all right.", passed=not open_)
+        return Verdict(f"Right so far.{left}" if open_ else "All your answers are right.", passed=not open_)
 
     def finding(self, key: str, given, right) -> str:
         """What to say about one wrong value."""

@@ -94,14 +94,8 @@ def over_n(P, ids):
     return np.exp(surprise / len(ids))
 
 
-@wrong(check.ch01.perplexity, "e_to_the_bits")
-def mixed_bases(P, ids):
-    return np.exp(np.mean(-np.log2(P[ids[:-1], ids[1:]])))
-
-
-@other_style(check.ch01.draw)
-def numpy_choice(counts, rng):
-    return rng.choice(len(counts), p=counts / counts.sum())
+wrong(check.ch01.perplexity, "e_to_the_bits")(lambda P, ids: np.exp(np.mean(-np.log2(P[ids[:-1], ids[1:]]))))
+other_style(check.ch01.draw)(lambda counts, rng: rng.choice(len(counts), p=counts / counts.sum()))
 
 
 @other_style(check.ch01.draw)
@@ -113,9 +107,9 @@ def a_bag_of_tokens(counts, rng):
     return slips[random.Random(int(rng.integers(1 << 30))).randrange(len(slips))]
 
 
-@wrong(check.ch01.draw, "always_the_largest")
-def greedy(counts, rng):
-    return max(range(len(counts)), key=lambda token: counts[token])
+wrong(check.ch01.draw, "always_the_largest")(
+    lambda counts, rng: max(range(len(counts)), key=lambda token: counts[token])
+)
 
 
 @wrong(check.ch01.draw, "not_normalized")
@@ -127,30 +121,18 @@ def dart_on_a_long_stick(counts, rng):
     return len(counts) - 1
 
 
-@wrong(check.ch01.draw, "Probabilities do not sum to 1")
-def choice_from_counts(counts, rng):
-    return rng.choice(len(counts), p=counts)
+wrong(check.ch01.draw, "Probabilities do not sum to 1")(lambda counts, rng: rng.choice(len(counts), p=counts))
+other_style(check.ch01.memory_of_two)(lambda n: "aabb" * (n // 4))
+wrong(check.ch01.memory_of_two, "The bigram's loss must be")(lambda n: ("ab" * n)[:n])
 
 
-@other_style(check.ch01.memory_of_two)
-def two_of_each(n):
-    return "aabb" * (n // 4)
-
-
-@wrong(check.ch01.memory_of_two, "The bigram must lose at least")
-def in_turn(n):
-    return ("ab" * n)[:n]
-
-
-@wrong(check.ch01.memory_of_two, "The trigram may lose at most")
+@wrong(check.ch01.memory_of_two, "The trigram's loss may be")
 def coin(n):
     rng = np.random.default_rng(0)
     return "".join(rng.choice(list("ab"), n))
 
 
-@wrong(check.ch01.memory_of_two, "A slice")
-def too_long(n):
-    return "aabb" * n
+wrong(check.ch01.memory_of_two, "A slice")(lambda n: "aabb" * n)
 
 
 @wrong(check.ch01.smoothed_bigram, "columns_divided")
@@ -168,19 +150,11 @@ def counts_returned(ids, V, add):
     return N
 
 
-@wrong(check.ch01.perplexity, "whole_rows")
-def rows_of_the_table(P, ids):
-    return 2 ** -np.mean([np.log2(P[i]) for i in ids])
-
-
-@wrong(check.ch01.perplexity, "`np.log(0)` gives −∞")
-def logarithm_of_math(P, ids):
-    return math.exp(-sum(math.log(P[i, j]) for i, j in zip(ids, ids[1:])) / (len(ids) - 1))
-
-
-@wrong(check.ch01.draw, "count_itself")
-def a_choice_of_counts(counts, rng):
-    return rng.choice(counts, p=counts / counts.sum())
+wrong(check.ch01.perplexity, "whole_rows")(lambda P, ids: 2 ** -np.mean([np.log2(P[i]) for i in ids]))
+wrong(check.ch01.perplexity, "`np.log(0)` gives −∞")(
+    lambda P, ids: math.exp(-sum(math.log(P[i, j]) for i, j in zip(ids, ids[1:])) / (len(ids) - 1))
+)
+wrong(check.ch01.draw, "count_itself")(lambda counts, rng: rng.choice(counts, p=counts / counts.sum()))
 
 
 RNG = np.random.default_rng(0)
@@ -191,11 +165,9 @@ def numpys_own_generator(counts, rng):
     return np.random.choice(len(counts), p=counts / counts.sum())  # noqa: NPY002
 
 
-@wrong(check.ch01.draw, "Draw from the `rng` you're given")
-def the_random_module(counts, rng):
-    return random.choices(range(len(counts)), counts)[0]
-
-
-@wrong(check.ch01.draw, "Draw from the `rng` you're given")
-def a_generator_from_another_cell(counts, rng):
-    return RNG.choice(len(counts), p=counts / counts.sum())
+wrong(check.ch01.draw, "Draw from the `rng` you're given")(
+    lambda counts, rng: random.choices(range(len(counts)), counts)[0]
+)
+wrong(check.ch01.draw, "Draw from the `rng` you're given")(
+    lambda counts, rng: RNG.choice(len(counts), p=counts / counts.sum())
+)

@@ -47,9 +47,7 @@ def every_axis_looked_at(x, s, g):
     return [g * s, ds.reshape(s.shape)]
 
 
-@wrong(check.ch02.scale_pullback, "not_unbroadcast")
-def as_in_school(x, s, g):
-    return s * g, x * g
+wrong(check.ch02.scale_pullback, "not_unbroadcast")(lambda x, s, g: (s * g, x * g))
 
 
 @wrong(check.ch02.scale_pullback, "numbers of shape (1, 3) instead of (3,)")
@@ -108,21 +106,7 @@ def in_place(loss, w, rate, steps):
     return w
 
 
-@other_style(check.ch02.trap)
-def two_bowls(w):
-    return np.minimum((w - 1.5) ** 2 + 1, (w + 1) ** 2)
-
-
-@wrong(check.ch02.trap, "got only one")
-def one_bowl(w):
-    return (w - 1) ** 2
-
-
-@wrong(check.ch02.trap, "about as low as it gets")
-def starts_in_the_deep_one(w):
-    return np.minimum((w - 1.5) ** 2, (w + 1) ** 2 + 1)
-
-
-@wrong(check.ch02.trap, "leaves the range from −3 to 3")
-def falls_outside(w):
-    return -(w**2) + 0.1 * np.cos(6 * w)
+other_style(check.ch02.trap)(lambda w: np.minimum((w - 1.5) ** 2 + 1, (w + 1) ** 2))
+wrong(check.ch02.trap, "got only one")(lambda w: (w - 1) ** 2)
+wrong(check.ch02.trap, "about as low as it gets")(lambda w: np.minimum((w - 1.5) ** 2, (w + 1) ** 2 + 1))
+wrong(check.ch02.trap, "leaves the range from −3 to 3")(lambda w: -(w**2) + 0.1 * np.cos(6 * w))

@@ -8,10 +8,9 @@ from book.exercises import check
 
 from . import other_style, wrong
 
-
-@other_style(check.ch03.softmax)
-def along_the_last_axis(z):
-    return np.apply_along_axis(lambda row: np.exp(row - max(row)) / sum(np.exp(row - max(row))), -1, z)
+other_style(check.ch03.softmax)(
+    lambda z: np.apply_along_axis(lambda row: np.exp(row - max(row)) / sum(np.exp(row - max(row))), -1, z)
+)
 
 
 @other_style(check.ch03.softmax)
@@ -21,9 +20,7 @@ def in_float32_by_log_sum_exp(z):
     return np.exp(z - top - np.log(np.exp(z - top).sum(-1, keepdims=True)))
 
 
-@wrong(check.ch03.softmax, "no_shift")
-def formula_as_it_stands(z):
-    return np.exp(z) / np.sum(np.exp(z), -1)[..., None]
+wrong(check.ch03.softmax, "no_shift")(lambda z: np.exp(z) / np.sum(np.exp(z), -1)[..., None])
 
 
 @wrong(check.ch03.softmax, "wrong_axis")
@@ -61,9 +58,9 @@ def mean_of_everything(logits, targets):
     return -np.mean(y * (shifted - np.log(np.exp(shifted).sum(1, keepdims=True))))
 
 
-@wrong(check.ch03.cross_entropy, "numbers of shape (4,) instead of a number")
-def one_loss_a_row(logits, targets):
-    return [a_loop(logits[i : i + 1], targets[i : i + 1]) for i in range(len(targets))]
+wrong(check.ch03.cross_entropy, "numbers of shape (4,) instead of a number")(
+    lambda logits, targets: [a_loop(logits[i : i + 1], targets[i : i + 1]) for i in range(len(targets))]
+)
 
 
 @other_style(check.ch03.loss_gradient)
@@ -74,9 +71,9 @@ def minus_one_in_place(logits, targets):
     return (p / len(p)).tolist()
 
 
-@wrong(check.ch03.loss_gradient, "not_averaged")
-def as_for_one(logits, targets):
-    return np.array(minus_one_in_place(logits, targets)) * len(logits)
+wrong(check.ch03.loss_gradient, "not_averaged")(
+    lambda logits, targets: np.array(minus_one_in_place(logits, targets)) * len(logits)
+)
 
 
 @other_style(check.ch03.with_temperature)
@@ -107,23 +104,11 @@ def cubes(z):
     return positive / positive.sum()
 
 
-@other_style(check.ch03.rival, "It doesn't do this yet: react to even a tiny change in a score.")
-def the_leader_takes_everything(z):
-    return (z == z.max()) / (z == z.max()).sum()
-
-
-@other_style(
-    check.ch03.rival, "doesn't do this yet: ignore a number that's added to all the scores; work for scores near 1,000."
+other_style(check.ch03.rival, "It doesn't do this yet: react to even a tiny change in a score.")(
+    lambda z: (z == z.max()) / (z == z.max()).sum()
 )
-def sigmoids(z):
-    return 1 / (1 + np.exp(-z)) / (1 / (1 + np.exp(-z))).sum()
-
-
-@wrong(check.ch03.rival, "Probabilities are never negative")
-def plain(z):
-    return z / z.sum()
-
-
-@wrong(check.ch03.rival, "softmax itself")
-def powers_of_two(z):
-    return np.exp(z) / np.exp(z).sum()
+other_style(
+    check.ch03.rival, "doesn't do this yet: ignore a number that's added to all the scores; work for scores near 1,000."
+)(lambda z: 1 / (1 + np.exp(-z)) / (1 / (1 + np.exp(-z))).sum())
+wrong(check.ch03.rival, "Probabilities are never negative")(lambda z: z / z.sum())
+wrong(check.ch03.rival, "softmax itself")(lambda z: np.exp(z) / np.exp(z).sum())

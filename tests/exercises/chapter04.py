@@ -163,26 +163,8 @@ def norm_of_the_whole_table(E, i, k):
     return [j for j in np.argsort(-rows @ rows[i]) if j != i][:k]
 
 
-@other_style(check.ch04.cut)
-def letters_or_not(text):
-    return re.findall(r"[^\W\d_]+|[\W\d_]+", text)
-
-
-@wrong(check.ch04.cut, "don't join up to the same text")
-def split(text):
-    return text.split()
-
-
-@wrong(check.ch04.cut, "stays in one piece")
-def not_at_all(text):
-    return [text]
-
-
-@wrong(check.ch04.cut, "single characters")
-def every_character(text):
-    return list(text)
-
-
-@wrong(check.ch04.cut, "must return a list of pieces")
-def text_itself(text):
-    return text
+other_style(check.ch04.cut)(lambda text: re.findall(r"[^\W\d_]+|[\W\d_]+", text))
+wrong(check.ch04.cut, "don't add up to the same text")(lambda text: text.split())
+wrong(check.ch04.cut, "stays in one piece")(lambda text: [text])
+wrong(check.ch04.cut, "single characters")(lambda text: list(text))
+wrong(check.ch04.cut, "must return a list of pieces")(lambda text: text)

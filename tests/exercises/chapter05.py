@@ -18,34 +18,20 @@ def two_loops(T, window):
     return mask
 
 
-@other_style(check.ch05.window_mask)
-def two_triangles(T, window):
-    return np.triu(np.full((T, T), -np.inf), k=1) + np.tril(np.full((T, T), -np.inf), k=-window)
-
-
-@wrong(check.ch05.window_mask, "one_too_many")
-def triangle_too_low(T, window):
-    return np.triu(np.full((T, T), -np.inf), k=1) + np.tril(np.full((T, T), -np.inf), k=-window - 1)
-
-
-@wrong(check.ch05.window_mask, "itself_left_out")
-def triangle_on_the_diagonal(T, window):
-    return np.triu(np.full((T, T), -np.inf), k=0) + np.tril(np.full((T, T), -np.inf), k=-window - 1)
-
-
-@wrong(check.ch05.window_mask, "ones_and_zeros")
-def as_of_old(T, window):
-    return np.tril(np.ones((T, T))) - np.tril(np.ones((T, T)), -window)
-
-
-@wrong(check.ch05.window_mask, "plain_causal")
-def as_in_the_chapter(T, window):
-    return np.triu(np.full((T, T), -np.inf), k=1)
-
-
-@wrong(check.ch05.window_mask, "you get nan")
-def infinity_times_zero(T, window):
-    return np.triu(np.ones((T, T)), k=1) * -np.inf
+other_style(check.ch05.window_mask)(
+    lambda T, window: np.triu(np.full((T, T), -np.inf), k=1) + np.tril(np.full((T, T), -np.inf), k=-window)
+)
+wrong(check.ch05.window_mask, "one_too_many")(
+    lambda T, window: np.triu(np.full((T, T), -np.inf), k=1) + np.tril(np.full((T, T), -np.inf), k=-window - 1)
+)
+wrong(check.ch05.window_mask, "itself_left_out")(
+    lambda T, window: np.triu(np.full((T, T), -np.inf), k=0) + np.tril(np.full((T, T), -np.inf), k=-window - 1)
+)
+wrong(check.ch05.window_mask, "ones_and_zeros")(
+    lambda T, window: np.tril(np.ones((T, T))) - np.tril(np.ones((T, T)), -window)
+)
+wrong(check.ch05.window_mask, "plain_causal")(lambda T, window: np.triu(np.full((T, T), -np.inf), k=1))
+wrong(check.ch05.window_mask, "you get nan")(lambda T, window: np.triu(np.ones((T, T)), k=1) * -np.inf)
 
 
 @other_style(check.ch05.attention)
@@ -73,44 +59,28 @@ def softmax(z, axis=-1):
     return z / z.sum(axis, keepdims=True)
 
 
-@wrong(check.ch05.attention, "not_scaled")
-def plain_product(q, k, v, mask):
-    return softmax(q @ k.swapaxes(-1, -2) + mask) @ v
-
-
-@wrong(check.ch05.attention, "scaled_by_D")
-def root_lost(q, k, v, mask):
-    return softmax(q / q.shape[-1] @ k.swapaxes(-1, -2) + mask) @ v
-
-
-@wrong(check.ch05.attention, "multiplied_by_root")
-def times(q, k, v, mask):
-    return softmax(q @ k.swapaxes(-1, -2) * q.shape[-1] ** 0.5 + mask) @ v
-
-
-@wrong(check.ch05.attention, "masked_after")
-def times_exp_of_mask(q, k, v, mask):
-    return softmax(q @ k.swapaxes(-1, -2) / q.shape[-1] ** 0.5) * np.exp(mask) @ v
-
-
-@wrong(check.ch05.attention, "zero_scores")
-def times_exp_of_mask_before(q, k, v, mask):
-    return softmax(q @ k.swapaxes(-1, -2) / q.shape[-1] ** 0.5 * np.exp(mask)) @ v
-
-
-@wrong(check.ch05.attention, "along_the_queries")
-def first_axis(q, k, v, mask):
-    return softmax(q @ k.swapaxes(-1, -2) / q.shape[-1] ** 0.5 + mask, axis=-2) @ v
-
-
-@wrong(check.ch05.attention, "keys_given")
-def no_values(q, k, v, mask):
-    return softmax(q @ k.swapaxes(-1, -2) / q.shape[-1] ** 0.5 + mask) @ k
-
-
-@wrong(check.ch05.attention, "all_axes_turned")
-def turned_by_T(q, k, v, mask):
-    return softmax(np.matmul(q, k.T) / np.sqrt(q.shape[-1]) + mask) @ v
+wrong(check.ch05.attention, "not_scaled")(lambda q, k, v, mask: softmax(q @ k.swapaxes(-1, -2) + mask) @ v)
+wrong(check.ch05.attention, "scaled_by_D")(
+    lambda q, k, v, mask: softmax(q / q.shape[-1] @ k.swapaxes(-1, -2) + mask) @ v
+)
+wrong(check.ch05.attention, "multiplied_by_root")(
+    lambda q, k, v, mask: softmax(q @ k.swapaxes(-1, -2) * q.shape[-1] ** 0.5 + mask) @ v
+)
+wrong(check.ch05.attention, "masked_after")(
+    lambda q, k, v, mask: softmax(q @ k.swapaxes(-1, -2) / q.shape[-1] ** 0.5) * np.exp(mask) @ v
+)
+wrong(check.ch05.attention, "zero_scores")(
+    lambda q, k, v, mask: softmax(q @ k.swapaxes(-1, -2) / q.shape[-1] ** 0.5 * np.exp(mask)) @ v
+)
+wrong(check.ch05.attention, "along_the_queries")(
+    lambda q, k, v, mask: softmax(q @ k.swapaxes(-1, -2) / q.shape[-1] ** 0.5 + mask, axis=-2) @ v
+)
+wrong(check.ch05.attention, "keys_given")(
+    lambda q, k, v, mask: softmax(q @ k.swapaxes(-1, -2) / q.shape[-1] ** 0.5 + mask) @ k
+)
+wrong(check.ch05.attention, "all_axes_turned")(
+    lambda q, k, v, mask: softmax(np.matmul(q, k.T) / np.sqrt(q.shape[-1]) + mask) @ v
+)
 
 
 @wrong(check.ch05.attention, "mask_turned")
@@ -119,9 +89,9 @@ def scores_turned(q, k, v, mask):
     return softmax(q @ k.swapaxes(-1, -2) / np.sqrt(q.shape[-1]) + sees_later) @ v
 
 
-@wrong(check.ch05.attention, "These shapes don't fit together")
-def nothing_turned(q, k, v, mask):
-    return softmax(q @ k / np.sqrt(q.shape[-1]) + mask) @ v
+wrong(check.ch05.attention, "These shapes don't fit together")(
+    lambda q, k, v, mask: softmax(q @ k / np.sqrt(q.shape[-1]) + mask) @ v
+)
 
 
 @other_style(check.ch05.many_heads)
@@ -149,9 +119,7 @@ def root_of_C(q, k, v, heads):
     return np.hstack(parts)
 
 
-@wrong(check.ch05.many_heads, "one_for_all")
-def heads_not_used(q, k, v, heads):
-    return softmax(q @ k.T / q.shape[1] ** 0.5) @ v
+wrong(check.ch05.many_heads, "one_for_all")(lambda q, k, v, heads: softmax(q @ k.T / q.shape[1] ** 0.5) @ v)
 
 
 @wrong(check.ch05.many_heads, "not_moved_back")
@@ -187,14 +155,10 @@ def too_quiet(text):
     return np.ones_like(k), k
 
 
-@wrong(check.ch05.last_vowel, "q and k must have shape")
-def one_row_each(text):
-    return np.ones(len(text)), np.ones(len(text))
-
-
-@wrong(check.ch05.window_mask, "a_large_number")
-def minus_a_billion(T, window):
-    return np.array([[0 if 0 <= t - s < window else -1e9 for s in range(T)] for t in range(T)])
+wrong(check.ch05.last_vowel, "q and k must have shape")(lambda text: (np.ones(len(text)), np.ones(len(text))))
+wrong(check.ch05.window_mask, "a_large_number")(
+    lambda T, window: np.array([[0 if 0 <= t - s < window else -1e9 for s in range(T)] for t in range(T)])
+)
 
 
 @wrong(check.ch05.window_mask, "multiplied_by_infinity")

@@ -56,9 +56,7 @@ def the_same_twice(ids, starts, T):
     return rows, rows
 
 
-@other_style(check.ch06.within_budget)
-def deep_and_narrow():
-    return {"channels": 96, "layers": 8, "heads": 4}
+other_style(check.ch06.within_budget)(lambda: {"channels": 96, "layers": 8, "heads": 4})
 
 
 @other_style(check.ch06.within_budget)
@@ -67,19 +65,9 @@ def searched():
     return {"channels": C, "layers": layers, "heads": np.int64(6)}
 
 
-@wrong(check.ch06.within_budget, "more than a million")
-def too_wide():
-    return {"channels": 512, "layers": 2, "heads": 8}
-
-
-@wrong(check.ch06.within_budget, "Can't divide 100 channels")
-def heads_that_do_not_divide():
-    return {"channels": 100, "layers": 8, "heads": 3}
-
-
-@wrong(check.ch06.within_budget, "room for more")
-def small():
-    return {"channels": 64, "layers": 4, "heads": int(math.sqrt(16))}
+wrong(check.ch06.within_budget, "more than a million")(lambda: {"channels": 512, "layers": 2, "heads": 8})
+wrong(check.ch06.within_budget, "Can't divide 100 channels")(lambda: {"channels": 100, "layers": 8, "heads": 3})
+wrong(check.ch06.within_budget, "room for more")(lambda: {"channels": 64, "layers": 4, "heads": int(math.sqrt(16))})
 
 
 @wrong(check.ch06.block, "results_normalized")
@@ -89,6 +77,6 @@ def norm_behind_each_part(x, norm1, attend, norm2, mlp):
     return x
 
 
-@wrong(check.ch06.inputs_and_targets, "a_pair_for_each_row")
-def rows_in_pairs(ids, starts, T):
-    return [(ids[start : start + T], ids[start + 1 : start + T + 1]) for start in starts]
+wrong(check.ch06.inputs_and_targets, "a_pair_for_each_row")(
+    lambda ids, starts, T: [(ids[start : start + T], ids[start + 1 : start + T + 1]) for start in starts]
+)

@@ -180,9 +180,9 @@ def tenth_of_the_best(p):
     return q / q.sum()
 
 
-@other_style(check.ch07.own_cut, "It doesn't do this yet: keep at most four when two leaders are heated.")
-def nine_tenths(p):
-    return np.array(row_by_row(p[None], 0.9))[0]
+other_style(check.ch07.own_cut, "It doesn't do this yet: keep at most four when two leaders are heated.")(
+    lambda p: np.array(row_by_row(p[None], 0.9))[0]
+)
 
 
 @other_style(check.ch07.own_cut, "It doesn't do this yet: leave a choice of eight or more where it's open.")
@@ -205,9 +205,7 @@ def best_five(p):
     return q / q.sum()
 
 
-@wrong(check.ch07.own_cut, "does more than cut")
-def squares(p):
-    return p**2 / (p**2).sum()
+wrong(check.ch07.own_cut, "does more than cut")(lambda p: p**2 / (p**2).sum())
 
 
 @wrong(check.ch07.own_cut, "less likely than one you cut")
@@ -228,6 +226,6 @@ def numpys_own_generator(z, T, rng):
     return np.random.choice(len(z), p=p / p.sum())  # noqa: NPY002
 
 
-@wrong(check.ch07.token_from_logits, "Draw from the `rng` you're given")
-def a_generator_without_a_seed(z, T, rng):
-    return by_noise(z, T, np.random.default_rng())
+wrong(check.ch07.token_from_logits, "Draw from the `rng` you're given")(
+    lambda z, T, rng: by_noise(z, T, np.random.default_rng())
+)

@@ -115,11 +115,9 @@ def no_halves(written, trained):
     }
 
 
-@other_style(
+other_style(
     check.ch08.rhyme_judge, "You get wrong, for example: *go* and *dough*; *love* and *move*; *horse* and *mouse*."
-)
-def last_two_letters(a, b):
-    return a != b and a[-2:] == b[-2:]
+)(lambda a, b: a != b and a[-2:] == b[-2:])
 
 
 @other_style(check.ch08.rhyme_judge)
@@ -130,21 +128,7 @@ def from_the_last_vowel_on(a, b):
     return a != b and tail(a) == tail(b)
 
 
-@wrong(check.ch08.rhyme_judge, "*cat* rhymes with *cat*")
-def the_same_end(a, b):
-    return a[-2:] == b[-2:]
-
-
-@wrong(check.ch08.rhyme_judge, "sound nothing alike")
-def always(a, b):
-    return a != b
-
-
-@wrong(check.ch08.rhyme_judge, "miss plain rhymes")
-def never(a, b):
-    return False
-
-
-@wrong(check.ch08.rhyme_judge, "you say False, but for *still* and *hill* you say True")
-def one_way(a, b):
-    return len(a) > len(b)
+wrong(check.ch08.rhyme_judge, "*cat* rhymes with *cat*")(lambda a, b: a[-2:] == b[-2:])
+wrong(check.ch08.rhyme_judge, "sound nothing alike")(lambda a, b: a != b)
+wrong(check.ch08.rhyme_judge, "miss plain rhymes")(lambda a, b: False)
+wrong(check.ch08.rhyme_judge, "you say False, but for *still* and *hill* you say True")(lambda a, b: len(a) > len(b))

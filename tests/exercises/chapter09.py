@@ -48,9 +48,9 @@ def looking_back(targets):
     return wanted, given
 
 
-@wrong(check.ch09.teacher_forced, "not_filled_up")
-def without_padding(targets):
-    return [[1, *ids] for ids in targets], [[*ids, 2] for ids in targets]
+wrong(check.ch09.teacher_forced, "not_filled_up")(
+    lambda targets: ([[1, *ids] for ids in targets], [[*ids, 2] for ids in targets])
+)
 
 
 @other_style(check.ch09.cross_attend)
@@ -94,9 +94,9 @@ def memory_asks(x, memory, source, Wq, Wk, Wv):
     return e / e.sum(-1, keepdims=True) @ (x @ Wv)
 
 
-@wrong(check.ch09.cross_attend, "These shapes don't fit together")
-def no_transpose(x, memory, source, Wq, Wk, Wv):
-    return (x @ Wq) @ (memory @ Wk)
+wrong(check.ch09.cross_attend, "These shapes don't fit together")(
+    lambda x, memory, source, Wq, Wk, Wv: (x @ Wq) @ (memory @ Wk)
+)
 
 
 @other_style(check.ch09.greedy_until_end)
@@ -119,9 +119,9 @@ def end_at_the_end(next_scores, start, end, most):
     return words
 
 
-@wrong(check.ch09.greedy_until_end, "small_ids_dropped")
-def cleaned_as_in_the_chapter(next_scores, start, end, most):
-    return [i for i in a_for_loop(next_scores, start, end, most) if i > end]
+wrong(check.ch09.greedy_until_end, "small_ids_dropped")(
+    lambda next_scores, start, end, most: [i for i in a_for_loop(next_scores, start, end, most) if i > end]
+)
 
 
 @wrong(check.ch09.greedy_until_end, "would never end")
@@ -133,9 +133,11 @@ def waits_for_the_start(next_scores, start, end, most):
             return words[1:]
 
 
-@other_style(check.ch09.exact_match)
-def with_numpy(made, wanted):
-    return np.mean([len(a) == len(b) and bool(np.all(np.array(a) == np.array(b))) for a, b in zip(made, wanted)])
+other_style(check.ch09.exact_match)(
+    lambda made, wanted: np.mean(
+        [len(a) == len(b) and bool(np.all(np.array(a) == np.array(b))) for a, b in zip(made, wanted)]
+    )
+)
 
 
 @wrong(check.ch09.exact_match, "cut_to_the_shorter")
@@ -166,8 +168,4 @@ wrong(check.ch09.fooled_bleu, "at least 0.7")({**SENTENCES, "false": "You may no
 wrong(check.ch09.fooled_bleu, "at most 0.2")({**SENTENCES, "good": SENTENCES["wanted"].replace("any", "some")})
 wrong(check.ch09.fooled_bleu, "are the same")({**SENTENCES, "false": SENTENCES["good"]})
 wrong(check.ch09.fooled_bleu, "the keys wanted, false, and good")({"wanted": "A cat."})
-
-
-@other_style(check.ch09.fooled_bleu)
-def sentences_of_a_function():
-    return SENTENCES
+other_style(check.ch09.fooled_bleu)(lambda: SENTENCES)

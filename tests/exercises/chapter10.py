@@ -19,14 +19,14 @@ def into_a_dictionary(ids):
     return pairs.get(int(ids[-1]), -1)
 
 
-@other_style(check.ch10.first_question_score)
-def counted(scores, right):
-    return sum(max(range(len(s[0])), key=list(s[0]).__getitem__) == r[0] for s, r in zip(scores, right)) / len(right)
-
-
-@wrong(check.ch10.first_question_score, "all_questions")
-def mean_of_everything(scores, right):
-    return np.mean(np.equal(np.argmax(scores, -1), right))
+other_style(check.ch10.first_question_score)(
+    lambda scores, right: (
+        sum(max(range(len(s[0])), key=list(s[0]).__getitem__) == r[0] for s, r in zip(scores, right)) / len(right)
+    )
+)
+wrong(check.ch10.first_question_score, "all_questions")(
+    lambda scores, right: np.mean(np.equal(np.argmax(scores, -1), right))
+)
 
 
 @wrong(check.ch10.first_question_score, "best_question")
@@ -41,19 +41,13 @@ def over_axis_0(scores, right):
     return np.mean(first.argmax(0) == right[:, 0])
 
 
-@wrong(check.ch10.first_question_score, "no_axis")
-def one_maximum(scores, right):
-    return np.mean(right[:, 0] == np.argmax(scores[:, 0]))
-
-
-@wrong(check.ch10.first_question_score, "highest_score")
-def best_scores(scores, right):
-    return np.mean([max(text[0]) == answers[0] for text, answers in zip(scores, right)])
-
-
-@wrong(check.ch10.first_question_score, "counted")
-def how_many(scores, right):
-    return sum(np.argmax(text[0]) == answers[0] for text, answers in zip(scores, right))
+wrong(check.ch10.first_question_score, "no_axis")(lambda scores, right: np.mean(right[:, 0] == np.argmax(scores[:, 0])))
+wrong(check.ch10.first_question_score, "highest_score")(
+    lambda scores, right: np.mean([max(text[0]) == answers[0] for text, answers in zip(scores, right)])
+)
+wrong(check.ch10.first_question_score, "counted")(
+    lambda scores, right: sum(np.argmax(text[0]) == answers[0] for text, answers in zip(scores, right))
+)
 
 
 @wrong(check.ch10.induction, "position_minus_one")
@@ -70,14 +64,10 @@ def followers(ids):
     return np.array([[0 < s <= t and ids[s - 1] == ids[t] for s in range(T)] for t in range(T)])
 
 
-@wrong(check.ch10.induction, "zero_by_zero")
-def divided_at_once(ids):
-    return followers(ids) / followers(ids).sum(axis=1, keepdims=True)
-
-
-@wrong(check.ch10.induction, "empty_rows")
-def divided_with_care(ids):
-    return followers(ids) / np.maximum(followers(ids).sum(axis=1, keepdims=True), 1)
+wrong(check.ch10.induction, "zero_by_zero")(lambda ids: followers(ids) / followers(ids).sum(axis=1, keepdims=True))
+wrong(check.ch10.induction, "empty_rows")(
+    lambda ids: followers(ids) / np.maximum(followers(ids).sum(axis=1, keepdims=True), 1)
+)
 
 
 @wrong(check.ch10.induction, "softmax_of_the_table")
@@ -113,21 +103,15 @@ def try_again(countries, capitals, rng):
             return dict(zip(countries, given))
 
 
-@wrong(check.ch10.false_world, "keeps its true capital")
-def shuffled(countries, capitals, rng):
-    return dict(zip(countries, rng.permutation(capitals).tolist()))
-
-
-@wrong(check.ch10.false_world, "A model could memorize those")
-def always_the_next(countries, capitals, rng):
-    return dict(zip(countries, capitals[1:] + capitals[:1]))
-
-
-@wrong(check.ch10.false_world, "must go to exactly one country")
-def all_the_same(countries, capitals, rng):
-    return {country: capitals[0] for country in countries}
-
-
-@wrong(check.ch10.false_world, "Draw from the `rng` you're given")
-def a_generator_without_a_seed(countries, capitals, rng):
-    return try_again(countries, capitals, np.random.default_rng())
+wrong(check.ch10.false_world, "keeps its true capital")(
+    lambda countries, capitals, rng: dict(zip(countries, rng.permutation(capitals).tolist()))
+)
+wrong(check.ch10.false_world, "A model could memorize those")(
+    lambda countries, capitals, rng: dict(zip(countries, capitals[1:] + capitals[:1]))
+)
+wrong(check.ch10.false_world, "must go to exactly one country")(
+    lambda countries, capitals, rng: {country: capitals[0] for country in countries}
+)
+wrong(check.ch10.false_world, "Draw from the `rng` you're given")(
+    lambda countries, capitals, rng: try_again(countries, capitals, np.random.default_rng())
+)

@@ -65,9 +65,9 @@ def total(part, steps, loss):
     return saved
 
 
-@wrong(check.ch11.cause, "all_with_against_all_without")
-def with_against_without(part, steps, loss):
-    return np.mean(loss[part == 0]) - np.mean(loss[part == 1])
+wrong(check.ch11.cause, "all_with_against_all_without")(
+    lambda part, steps, loss: np.mean(loss[part == 0]) - np.mean(loss[part == 1])
+)
 
 
 @wrong(check.ch11.cause, "coefficient")
@@ -76,26 +76,12 @@ def how_closely(part, steps, loss):
     return (x * y).sum() / np.sqrt((x * x).sum() * (y * y).sum())
 
 
-@wrong(check.ch11.cause, "mean_of_nothing")
-def every_length(part, steps, loss):
-    return np.mean([loss[(steps == s) & ~part].mean() - loss[(steps == s) & part].mean() for s in set(steps)])
-
-
-@other_style(check.ch11.greedy_is_not_best)
-def a_sure_second():
-    return np.array([0.55, 0.45]), np.array([[0.5, 0.5], [0.95, 0.05]])
-
-
-@wrong(check.ch11.greedy_is_not_best, "none is more likely")
-def too_sure():
-    return [0.9, 0.1], [[0.5, 0.5], [1.0, 0.0]]
-
-
-@wrong(check.ch11.greedy_is_not_best, "isn't a distribution")
-def no_distribution():
-    return [0.6, 0.5], [[0.5, 0.5], [1.0, 0.0]]
-
-
-@wrong(check.ch11.greedy_is_not_best, "no favorite")
-def a_tie():
-    return [0.5, 0.5], [[0.5, 0.5], [1.0, 0.0]]
+wrong(check.ch11.cause, "mean_of_nothing")(
+    lambda part, steps, loss: np.mean(
+        [loss[(steps == s) & ~part].mean() - loss[(steps == s) & part].mean() for s in set(steps)]
+    )
+)
+other_style(check.ch11.greedy_is_not_best)(lambda: (np.array([0.55, 0.45]), np.array([[0.5, 0.5], [0.95, 0.05]])))
+wrong(check.ch11.greedy_is_not_best, "none is more likely")(lambda: ([0.9, 0.1], [[0.5, 0.5], [1.0, 0.0]]))
+wrong(check.ch11.greedy_is_not_best, "isn't a distribution")(lambda: ([0.6, 0.5], [[0.5, 0.5], [1.0, 0.0]]))
+wrong(check.ch11.greedy_is_not_best, "no favorite")(lambda: ([0.5, 0.5], [[0.5, 0.5], [1.0, 0.0]]))

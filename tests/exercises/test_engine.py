@@ -343,10 +343,10 @@ CRASHES = [
 
 def test_a_crash_is_explained(half):
     for given, raised, line, advice in CRASHES:
-        message = half(given).message
-        assert message.startswith("Your code crashed with `") and raised in message.split("\n")[0], message
-        happened = message.split("It happened on line ")[1].split("\n")[0]
-        assert line in happened.replace('"', "'") and advice in message, message
+        crashed, happened, *rest = half(given).message.split("\n")
+        assert crashed.startswith("Your code crashed with `") and raised in crashed, crashed
+        assert happened.startswith("It happened on line ") and line in happened.replace('"', "'"), happened
+        assert advice in "\n".join(rest), (crashed, rest)
 
 
 def test_a_crash_of_the_checker_itself_is_no_crash():
@@ -382,7 +382,7 @@ def test_numbers_by_hand():
     two = ByHand({"right": {"a": 1.5, "b": -2, "c": 0.25}, "wrong": [[{"a": -2, "c": 7}, "You swapped them."]]})
     right = {"a": 1.5, "b": -2, "c": 0.25}
     for also_right in ({"a": 3 / 2, "b": np.float32(-2)}, {"a": 1.504, "c": 0.251}, {}):
-        assert two(right | also_right) == Verdict("Your answers are all right.", passed=True)
+        assert two(right | also_right) == Verdict("All your answers are right.", passed=True)
     for blank in (..., dict.fromkeys("abc", ...), {}):
         assert not two(blank).started
     assert two({"a": 1.5, "b": ...}).message == "Right so far.\nStill to do: b, c."

@@ -80,6 +80,12 @@ ENDLESS = [
 ]
 
 
+def test_stopped_code_is_not_run_again(checker):
+    runs = []
+    checker(lambda x: runs.append(x) or never_ends(x))
+    assert runs == [1]
+
+
 @pytest.mark.parametrize(("endless", "line"), ENDLESS)
 def test_endless_code_is_stopped(checker, endless, line):
     before, stdout, filters = threads(), sys.stdout, list(warnings.filters)
@@ -166,8 +172,7 @@ def test_an_interrupt_while_a_mistake_runs_ends_the_check(checker):
         checker(interrupts)
 
 
-def test_a_stop_is_not_mistaken_for_a_crash():
-    assert issubclass(running.Stop, SystemExit)
+def test_the_reader_is_shown_a_line_of_their_own():
     frames = traceback.StackSummary.from_list([(running.__file__, 1, "f", "x"), ("cell.py", 2, "g", "y `z`")])
     assert running.their_line(frames) == "line 2 of the cell: `y 'z'`"
     assert running.their_line(frames[:1]) == ""
