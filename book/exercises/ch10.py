@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from helpers.sampling import softmax
+
 from .draws import ignores_rng
 from .engine import ByHand, Exercise, Explore, Verdict, words
 from .running import code
@@ -91,10 +93,6 @@ def latest(ids, s, t):
     return follows(ids, s, t) and not any(follows(ids, u, t) for u in range(s + 1, t + 1))
 
 
-def exp_over_sum(x):
-    return np.exp(x) / np.exp(x).sum(axis=-1, keepdims=True)
-
-
 def empty_rows(ids, fill):
     return np.where([[ids[t] not in ids[:t]] for t in range(len(ids))], fill, looks(ids))
 
@@ -116,7 +114,7 @@ induction.mistakes = {
     "position_minus_one": lambda ids: looks(ids, lambda ids, s, t: s <= t and ids[s - 1] == ids[t]),
     "empty_rows": lambda ids: empty_rows(ids, 0),
     "zero_by_zero": lambda ids: empty_rows(ids, np.nan),
-    "softmax_of_the_table": lambda ids: exp_over_sum((looks(ids) > 0) * 1.0),
+    "softmax_of_the_table": lambda ids: softmax((looks(ids) > 0) * 1.0),
 }
 
 # 10.5
