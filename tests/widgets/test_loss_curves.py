@@ -198,6 +198,10 @@ def test_a_view_has_every_loss_whatever_was_held_back(live):
     run.wait()
     assert joined(sent) == pytest.approx(run.history.losses, rel=1e-6) and len(run.history.losses) == 40
     assert sent[-1]["live"]["state"] == "finished" and sent[-1]["live"]["step"] == 40
+    held = [message["more"]["held"] for message in sent if "more" in message]
+    assert [[10, 2.5]] in held and all(
+        entry == [step, 2.5] for entries in held for step, entry in zip((10, 20, 30), entries)
+    )
     assert len(sent) < 40  # at most ten a second, besides news: four held-out losses, a snapshot, the ends
     assert [s["step"] for m in sent if "curves" in m for s in m["curves"][0]["snapshots"]][-2:] == [0, 3]
     assert sent[-1]["live"]["message"] == "Finished all 40 steps." and not sent[-1]["curves"][0]["note"]
@@ -243,6 +247,11 @@ def test_buttons_steer_the_run(live):
     press("one step")
     reach(run, 1)
     assert run.history.losses[0] == first
+    sent.clear()
+    press("rewind")  # after one step: what there was before stays
+    assert [len(curve["y"]) for message in sent for curve in message.get("curves", [])][-2:] == [0, 6]
+    press("one step")
+    reach(run, 1)
     press("stop")
     assert run.state == "stopped" and sent[-1]["live"]["message"].startswith("Stopped after 1 of 40 steps.")
     assert figure.state()["live"] is None and figure.live is not None  # a page shows no controls
@@ -336,6 +345,7 @@ DRIVE = """([known, events]) => {
 END = 10**9
 LIVE = {"state": "running", "step": 4, "message": ""}
 SHOTS = {"curves": [a_curve(shots=(0, 2, 3))]}
+TWO = {"curves": [a_curve(shots=(0, 2, 3)), a_curve(live=True)]}
 GOING = {"curves": [a_curve([9.0], name="done"), a_curve(live=True)], "live": LIVE}
 PLAY, TICK, MAIN = {"type": "play"}, {"type": "tick"}, {"type": "main"}
 NEW = {"from": 4, "losses": [0.5, 0.25], "held": [[5, 1.5]], "note": "It broke.", "broken": True}
@@ -363,6 +373,13 @@ STORIES = {
     "whoever moves the cursor ends it": (SHOTS, [PLAY, choose(1)], {"playing": False}),
     "a tick that comes too late": (SHOTS, [choose(4), TICK], {"step": END, "playing": False}),
     "a tick without snapshots": ({"curves": [a_curve()]}, [PLAY, TICK], {"step": 0, "playing": False}),
+    "a tick after their run was left": (
+        TWO, [PLAY, {"type": "traits", "step": 2, "smooth": 1, "shown": 1, **TWO}, TICK], {"step": 2, "playing": False},
+    ),
+    "the end is where the last held-out loss is": ({"curves": [a_curve(held=[[9, 1]])]}, [choose(20)], {"cursor": 9}),
+    "and not what a run did before a rewind": (
+        {"curves": [a_curve([1], live=True), a_curve(ghost=True)]}, [choose(20)], {"cursor": 1},
+    ),
     "the first run with snapshots tells": (
         {"curves": [a_curve(name="none"), a_curve(name="a", shots=[0]), a_curve(name="b", shots=[1])]}, [],
         {"subject": "a"},
@@ -423,8 +440,9 @@ def test_notes(js):
     state = {"curves": curves, "means": [curve["y"] for curve in curves]}
     ends = ["Stopped.", "× slow: The loss was nan at step 1."]
     gone = ["▲ wild leaves the chart at step 1. The log scale shows where it goes."]
-    found = calls(js("loss_curves_state"), "notesOf", [(state, 5), (state, 100)])
-    assert found == [[*ends, *more, "Each point is the mean of 3 steps."] for more in (gone, [])]
+    cases = [(state, 5), (state, 100), (state | {"means": [[1, 3, 1], [1, 2], [1]]}, 5)]  # the line itself stays inside
+    found = calls(js("loss_curves_state"), "notesOf", cases)
+    assert found == [[*ends, *more, "Each point is the mean of 3 steps."] for more in (gone, [], [])]
 
 
 # In a browser
