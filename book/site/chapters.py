@@ -1,7 +1,8 @@
-"""Runs the chapters that have to run before Sphinx reads them, several at a time, and says how far it is.
+"""Runs the chapters that have to run before Sphinx reads them, two at a time, and says how far it is.
 
-MyST-NB would run them one after another, in silence. What runs here goes into the same cache, where MyST-NB finds it. A
-chapter that fails isn't cached: MyST-NB runs it again, and reports the error in its own way.
+MyST-NB would run them one after another, in silence. What runs here goes into the same cache, where MyST-NB finds it.
+A chapter that measures time runs alone. A chapter that fails isn't cached: MyST-NB runs it again, and reports the error
+in its own way.
 """
 
 import os
@@ -18,16 +19,17 @@ from nbclient.exceptions import CellControlSignal, DeadKernelError
 from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
-AT_ONCE = min(2, os.cpu_count() or 1)  # training takes all cores by itself; a second chapter fills the gaps
+AT_ONCE = min(2, os.cpu_count() or 1)  # training takes two cores, but leaves gaps, which a second chapter fills
 SECONDS_A_CHAPTER = 45  # on average, with two cores, measured on a build of all 11
 
 
 class Run:
     """One run of the notebook at `path`, in a thread; `stop` ends it from another."""
 
-    def __init__(self, path: Path, timeout: int, which: str):
-        self.path, self.which, self.seconds, self.stopped = path, which, 0.0, threading.Event()
+    def __init__(self, path: Path, timeout: int):
+        self.path, self.which, self.seconds, self.stopped = path, "", 0.0, threading.Event()
         self.notebook = nbformat.read(path, as_version=4)
+        self.alone = any("perf_counter" in cell.source for cell in self.notebook.cells)
         self.client = NotebookClient(
             self.notebook,
             timeout=timeout,
@@ -74,21 +76,15 @@ def keep(cache, run: Run) -> None:
 def plan(chapters: int) -> str:
     """What is about to happen, and how long it takes."""
     minutes = round(chapters * SECONDS_A_CHAPTER / 60)
-    many = f"Running {chapters} chapters, {AT_ONCE} at a time" if chapters > 1 else "Running 1 chapter"
     time = f"about {minutes} minutes" if minutes > 1 else "about a minute"
-    return f"{many}. This takes {time} on a computer with two cores. The results are kept for the next build."
+    return (
+        f"Running {chapters} chapter{'s' * (chapters > 1)}. This takes {time} on a computer with two cores. The "
+        "results are kept for the next build."
+    )
 
 
-def run_ahead(app, env, docnames: list[str]) -> None:
-    if app.config.nb_execution_mode != "cache":
-        return
-    cache = get_cache(app.config.nb_execution_cache_path)
-    paths, timeout = waiting(env, docnames, cache), app.config.nb_execution_timeout
-    if not paths:
-        return
-    runs = [Run(path, timeout, f"{i} of {len(paths)}") for i, path in enumerate(paths, 1)]
-    logger.info(plan(len(runs)))
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+def run_together(runs: list[Run], at_once: int, cache) -> None:
+    with ThreadPoolExecutor(at_once) as pool:
         futures: dict[Future[None], Run] = {pool.submit(run): run for run in runs}
         try:
             for future in as_completed(futures):
@@ -105,6 +101,20 @@ def run_ahead(app, env, docnames: list[str]) -> None:
             for run in runs:
                 run.stop()
             raise
+
+
+def run_ahead(app, env, docnames: list[str]) -> None:
+    if app.config.nb_execution_mode != "cache":
+        return
+    cache = get_cache(app.config.nb_execution_cache_path)
+    paths, timeout = waiting(env, docnames, cache), app.config.nb_execution_timeout
+    if paths:
+        logger.info(plan(len(paths)))
+        runs = sorted((Run(path, timeout) for path in paths), key=lambda run: run.alone)
+        for i, run in enumerate(runs, 1):
+            run.which = f"{i} of {len(runs)}"
+        run_together([run for run in runs if not run.alone], AT_ONCE, cache)
+        run_together([run for run in runs if run.alone], 1, cache)
 
 
 def setup(app):

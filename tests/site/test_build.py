@@ -105,9 +105,18 @@ def test_ctrl_c_stops_the_chapters(tree):
         os.kill(int((tree / "pid").read_text()), 0)
 
 
-@pytest.mark.parametrize(("count", "said"), [(1, "1 chapter. This takes about a minute "), (11, "11 chapters, ")])
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [(1, "1 chapter. This takes about a minute on"), (11, "11 chapters. This takes about 8 minutes on")],
+)
 def test_a_build_says_how_long_it_takes(count, said):
     assert chapters.plan(count).startswith(f"Running {said}")
+
+
+def test_a_chapter_that_measures_time_runs_alone(tmp_path):
+    for name, code in (("clock", "start = time.perf_counter()"), ("other", "1 + 1")):
+        nbformat.write(chapter("# A chapter", code), tmp_path / f"{name}.ipynb")
+        assert chapters.Run(tmp_path / f"{name}.ipynb", timeout=60).alone == (name == "clock")
 
 
 def test_reading_time_counts_words_and_code():
