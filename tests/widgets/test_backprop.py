@@ -158,7 +158,7 @@ def box(page, name: str) -> str:
 
 
 def test_python_and_the_page_agree_with_the_engine(functions):
-    cases = drawn_cases(10_000)
+    cases = drawn_cases(4_000)
     settings = [[nodes, leaves] for _, nodes, leaves in cases]
     used = set()
     for (expression, nodes, leaves), values, grads in zip(
