@@ -108,6 +108,6 @@ stale: ;
 	@touch $@
 
 .venv/reference.done: .venv/dev.done requirements-reference.txt
-	@echo "Installing PyTorch into .venv, to compare with"
+	@echo "Installing PyTorch into .venv, for comparison"
 	@$(PIP) -r requirements-reference.txt
 	@touch $@

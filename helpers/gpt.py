@@ -34,7 +34,7 @@ class GPTConfig:
             whole(name, value)
         if self.channels % self.heads:
             raise ValueError(
-                f"Can't divide {self.channels} channels among {self.heads} heads. Pick a number that divides them."
+                f"Can't divide {self.channels} channels among {self.heads} heads. Pick a divisor of {self.channels}."
             )
 
 

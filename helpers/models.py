@@ -33,7 +33,7 @@ def load_gpt(path_or_name: str | os.PathLike):
         path = SHIPPED / f"{name}.safetensors"
     elif not path.suffix and not path.exists():
         known = ", ".join(shipped()) or "missing; run `make models`"
-        raise CheckpointError(f"There's no model called {name!r}. The names are {known}. Or pass the path of a file.")
+        raise CheckpointError(f"There's no model called {name!r}. Shipped models: {known}. Or pass a file's path.")
     checkpoint = read(path)
     if checkpoint.kind != "GPT":
         raise CheckpointError(

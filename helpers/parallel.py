@@ -65,7 +65,7 @@ def loss_and_count(model, batch):
 
 
 def _backward(model, batch, weigh: bool = False) -> tuple[float, int]:
-    """Add the gradient of the mean loss to the model's; with `weigh`, of the sum. Returns what it took it of."""
+    """Add the gradient of the mean loss (with `weigh`, of the sum) to the model's. Returns (that loss, the count)."""
     with np.errstate(all="ignore"):  # the trainer asks whether the results are finite
         loss, count = loss_and_count(model, batch)
         if weigh:

@@ -1,7 +1,7 @@
 """A grammar of short rhymed poems: a topic, a mood, and a form go in; a poem and a prompt for it come out.
 
 The words and lines are in poems.toml, written for this book. A topic brings lines about itself, and a mood brings lines
-that rhyme with them and words for their slots. A form says which lines rhyme. `judge` reads a poem back, whoever wrote
+that rhyme with them and words for their slots. A form says which lines rhyme. `judge` tests a poem, no matter who wrote
 it. Chapter 8 trains on these poems. Left out: checking the meter.
 """
 

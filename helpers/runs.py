@@ -1,4 +1,4 @@
-"""A training run you can watch, pause, step, stop, and rewind while it goes on. It works in a thread of its own.
+"""A training run you can watch, pause, step, stop, and rewind while it's running. It runs in a separate thread.
 
 A kernel has one such run at a time: starting another, or calling `train`, stops the one before. Chapter 6 uses this
 file. Left out: runs that outlive the kernel.
@@ -18,7 +18,7 @@ from helpers.training import Ended, History, Trainer
 
 
 def start(model, batches: Callable[[], Iterator[tuple]], *, steps: int, progress: bool = False, **options) -> Run:
-    """`train` in the background: returns at once, with a `Run` to steer it by.
+    """`train` in the background: returns at once, with a `Run` that controls it.
 
     batches: a function that makes the iterator, so a rewound run sees the same batches again, such as
     `lambda: text_batches(tokens, B, T, rng=np.random.default_rng(0))`. The other options are those of `train`.
@@ -67,7 +67,7 @@ class Run:
 
     @property
     def lr(self) -> float:
-        """The peak learning rate. You can set it while the run goes on; it holds from the next step."""
+        """The peak learning rate. You can change it during the run; the new rate applies from the next step."""
         return self.trainer.lr
 
     @lr.setter
@@ -110,7 +110,7 @@ class Run:
             self.thread.join()
 
     def replace(self) -> None:
-        """Make way for another run: stop, and let go of whoever was watching."""
+        """Make way for another run: stop, and drop all observers."""
         self.stop(Ended.REPLACED)
         self.replaced = True
         self.observers.clear()
@@ -147,7 +147,7 @@ class Run:
         return self.history
 
     def observe(self, callback: Callable[[Run], Any]) -> Callable[[], None]:
-        """Call `callback(run)`, in the run's thread, after each step and each change of state. Returns an undo."""
+        """Call `callback(run)` in the run's thread after each step or state change. Returns a function to stop it."""
         self.observers.append(callback)
         return lambda: self.observers.remove(callback) if callback in self.observers else None
 

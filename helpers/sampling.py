@@ -249,7 +249,7 @@ def _checked_probabilities(p) -> np.ndarray:
     p = np.asarray(p, dtype=np.float64)
     if p.ndim != 1 or p.size == 0 or not (p >= 0).all() or not abs(p.sum() - 1) < 1e-3:
         raise ValueError(
-            f"Probabilities must be one row of numbers of at least 0 that sum to 1; got shape {p.shape} with the sum "
+            f"Probabilities must be one row of nonnegative numbers that sum to 1; got shape {p.shape} with the sum "
             f"{p.sum():.4g}. To make them from logits, use `softmax`."
         )
     return p

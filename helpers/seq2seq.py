@@ -43,7 +43,7 @@ class Seq2SeqConfig:
             whole(name, value, least=0 if name in ("pad", "start", "end") else 1)
         if self.channels % self.heads:
             raise ValueError(
-                f"Can't divide {self.channels} channels among {self.heads} heads. Pick a number that divides them."
+                f"Can't divide {self.channels} channels among {self.heads} heads. Pick a divisor of {self.channels}."
             )
 
 

@@ -100,7 +100,7 @@ class Tensor:
     def __bool__(self):
         if self.size != 1:
             raise ValueError(
-                f"Only a single number is true or false; got a tensor of shape {self.shape}. "
+                f"Only a tensor with one element can be true or false; got shape {self.shape}. "
                 "Ask about its `data` with `.any()` or `.all()`."
             )
         return bool(self.item())

@@ -150,7 +150,7 @@ def test_gradients_of_the_layer(layer, memory_length, mask):
 def test_a_mask_of_true_and_false_gets_a_sentence(layer):
     """It would be added as 1 and 0, and hide nothing."""
     x = Tensor(real(B, T, C), dtype=np.float64)
-    with pytest.raises(ValueError, match="0 where a query may look and −inf where not; got True and False"):
+    with pytest.raises(ValueError, match="0 to allow and −inf to hide; got True and False"):
         layer(x, causal_mask(T) == 0)
 
 

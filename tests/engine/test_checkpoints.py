@@ -287,11 +287,11 @@ def test_a_gpt_that_does_not_fit_is_refused(path, changes, match):
 
 def test_a_model_by_name(tmp_path, monkeypatch):
     monkeypatch.setattr(models, "SHIPPED", tmp_path)
-    with pytest.raises(CheckpointError, match="no model called 'hamlet'. The names are missing; run `make models`"):
+    with pytest.raises(CheckpointError, match="no model called 'hamlet'. Shipped models: missing; run `make models`"):
         load_gpt("hamlet")
     save(tmp_path / "hamlet.safetensors", small(), TOKENIZER)
     assert shipped() == ["hamlet"] and same(load_gpt("hamlet")[0], small())
-    with pytest.raises(CheckpointError, match="no model called 'lear'. The names are hamlet"):
+    with pytest.raises(CheckpointError, match="no model called 'lear'. Shipped models: hamlet"):
         load_gpt("lear")
 
 

@@ -112,7 +112,7 @@ def test_what_fails_says_why_in_a_sentence(monkeypatch, cats, cache, content, sa
 def test_too_little_room_and_a_folder_that_cannot_be_written(monkeypatch, cats, tmp_path, cache):
     Tools(monkeypatch, cats[1])
     monkeypatch.setattr(module.shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(1, 1, 1000))
-    with pytest.raises(FetchError, match="takes 0 MB of room; got 0 MB in .*NEXT_WORD_CACHE"):
+    with pytest.raises(FetchError, match="takes 0 MB of disk space; got 0 MB in .*NEXT_WORD_CACHE"):
         fetch(cats[0])
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("NEXT_WORD_CACHE", str(tmp_path / "file"))

@@ -295,7 +295,7 @@ def test_beams_come_best_first_and_differ(width, steps, end):
         (lambda: min_p_filter(P, -0.1), "min_p must be .* got -0.1"),
         (lambda: top_p_filter([1.0, 2.0], 0.5), "with the sum 3"),
         (lambda: sample([math.nan, 1], rng=rng()), "sum to 1"),
-        (lambda: sample([-0.5, 1.5], rng=rng()), "numbers of at least 0"),
+        (lambda: sample([-0.5, 1.5], rng=rng()), "nonnegative numbers"),
         (lambda: repetition_penalty([1, 2], [0], 0), "penalty must be a number above 0; got 0"),
         (lambda: repetition_penalty([1, 2], [2], 2), "Token ids must be from 0 to 1; got 2 to 2"),
         (lambda: greedy([math.nan], []), "NaN"),

@@ -422,7 +422,7 @@ X, MIXED = Tensor(np.ones((2, 3))), Tensor(np.ones((2, 3)), dtype=np.float64)
         (lambda: Tensor([X, X]), TypeError, "would lose their gradients. Join them with `concatenate`"),
         (lambda: X + (X.data > 0), TypeError, "mask of True and False can't be added"),
         (lambda: X - True, TypeError, "mask of True and False can't be added"),
-        (lambda: bool(X), ValueError, r"single number is true or false; got a tensor of shape \(2, 3\)"),
+        (lambda: bool(X), ValueError, r"one element can be true or false; got shape \(2, 3\)"),
         (lambda: list(Tensor(3)), TypeError, r"can be looped over; got one number, Tensor\(3.\)"),
         (lambda: concatenate([MIXED, X]), TypeError, "must share one dtype; got float(32|64) and float(32|64)"),
     ],
