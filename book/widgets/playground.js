@@ -55,9 +55,13 @@ const NOTES = {
   "no clipboard": () => "Your browser doesn't let this page copy. Select the text and copy it yourself.",
 };
 
-/** The model's scores after the nodes of a tree, kept as long as the tree is. @param {ReturnType<typeof gpt>} net */
-export function reader(net) {
-  const { context } = net.config;
+/**
+ * The model, and its scores after the nodes of a tree, kept as long as the tree is. caches: one for each setting, and one
+ * for other branches.
+ * @param {Parameters<typeof unpackedWeights>[0]} weights
+ */
+export function reader(weights) {
+  const net = gpt(unpackedWeights(weights)), { config } = net, caches = [session(net), session(net), session(net)];
   /** @type {WeakMap<object, { logits: Float32Array, norm: number }>} */
   const found = new WeakMap();
   /** @param {State} state @param {number} node */
@@ -66,36 +70,35 @@ export function reader(net) {
   const scores = (state, node) => found.get(key(state, node));
   /** What the model reads of the text that ends with a node. @param {State} state @param {number} node */
   function textOf({ ids, branches }, node) {
-    const path = pathTo(branches, node), start = windowStart(ids.length + path.length, context);
+    const path = pathTo(branches, node), start = windowStart(ids.length + path.length, config.context);
     const written = path.slice(Math.max(0, start - ids.length)).map(n => branches[n - 1][1]);
     return { path, start, read: [...ids.slice(start), ...written] };
   }
   /**
-   * Are the scores after a node known? If not, `cache` works on them until the deadline.
-   * @param {State} state @param {number} node @param {ReturnType<typeof session>} cache @param {number} deadline
+   * Are the scores after a node known? If not, the k-th cache works on them until the deadline.
+   * @param {State} state @param {number} node @param {number} k @param {number} deadline
    */
-  function find(state, node, cache, deadline) {
+  function find(state, node, k, deadline) {
     if (scores(state, node)) return true;
     const { path, start, read } = textOf(state, node);
-    if (!cache.feed(read, deadline)) return false;
+    if (!caches[k].feed(read, deadline)) return false;
     [0, ...path].forEach((n, depth) => { // whatever this one pass has read
       const length = state.ids.length + depth;
-      if (windowStart(length, context) !== start || scores(state, n)) return;
-      const logits = cache.logits(length - start - 1);
+      if (windowStart(length, config.context) !== start || scores(state, n)) return;
+      const logits = caches[k].logits(length - start - 1);
       found.set(key(state, n), { logits, norm: logSumExp(logits) });
     });
     return true;
   }
-  return { scores, textOf, find };
+  return { config, caches, scores, textOf, find };
 }
 
 export default widget(frame => {
   const { model, root, on, cleanup, safely } = frame;
   /** @param {string} name */
   const get = name => model.get(name);
-  const words = tokenizerFrom(get("tokenizer")), net = gpt(unpackedWeights(get("weights")));
-  const { size: V } = words, { context, layers, heads } = net.config, { scores, textOf, find } = reader(net);
-  const caches = [session(net), session(net)], spare = session(net); // one for each setting, one for other branches
+  const words = tokenizerFrom(get("tokenizer")), { size: V } = words;
+  const { config: { context, layers, heads }, caches, scores, textOf, find } = reader(get("weights"));
   let state = begin({ size: V, end: words.end }), problem = "", waiting = 0;
   let began = 0, listed = 0; // when the run began, and when the table of branches was drawn
   const say = announcer(frame);
@@ -138,14 +141,14 @@ export default widget(frame => {
     let more = false;
     if (state.ids.length) {
       do {
-        more = sides(state).map(k => find(state, state.nodes[k], caches[k], deadline)).includes(false);
+        more = sides(state).map(k => find(state, state.nodes[k], k, deadline)).includes(false);
         if (more || !busy(state)) break;
         send({ type: "wrote", ids: writers(state).map(k => drawn(k, state.nodes[k])) });
       } while (!late());
       while (!more && !busy(state)) { // the last ones first, since one pass reads a whole window
         const other = state.branches.findLast(([parent]) => !scores(state, parent));
         if (!other) break;
-        more = late() || !find(state, other[0], spare, deadline);
+        more = late() || !find(state, other[0], 2, deadline);
       }
     }
     paint();

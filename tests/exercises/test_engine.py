@@ -317,7 +317,7 @@ CRASHES = [
     (lambda x: (1, 2)[7], "IndexError", "(1, 2)[7]", SEQUENCE),
     (lambda x: [].pop(), "IndexError: pop from empty list", "[].pop()", "nothing left to take out"),
     (lambda x: "cat"[7], "IndexError: string index out of range", "'cat'[7]", "Text with n characters"),
-    (lambda x: {}[2], "KeyError: 2", "{}[2]", "Print the keys"),
+    (lambda x: {}[2], "KeyError: 2", "{}[2]", "Print its keys"),
     (lambda x: 1 / 0, "ZeroDivisionError", "1 / 0", "makes the divisor 0"),
     (lambda x: [2].mean(), "AttributeError", "[2].mean()", "`np.array(…)` first"),
     (lambda x: [2].push(3), "AttributeError", "[2].push(3)", "the spelling after the dot"),

@@ -367,6 +367,24 @@ def test_log_probabilities_and_draws_are_pythons(js):
     assert levels == [0, 0, 1, 1, 2, 2, 3]
 
 
+def test_the_scores_of_a_tree_are_pythons(js):
+    """Beyond the context, where each pass reads only a window; whichever node is asked for first."""
+    figure = small(precision="float32", branches=[[i, (7 * i) % 11] for i in range(30)])
+    read = """([weights, ids, branches]) => {
+        const { scores, find } = module.reader(weights), state = { ids, branches };
+        return [30, 12, ...branches.keys()].map(node => {
+            find(state, node, 0, Infinity);
+            const { logits, norm } = scores(state, node);
+            return [...logits, norm];
+        }).slice(2);
+    }"""
+    found = js("playground").evaluate(read, [figure.weights, figure.prompt_ids(), figure.branches])
+    for node, (*logits, norm) in enumerate(found):
+        figure.node = node
+        np.testing.assert_allclose(logits, figure.logits(), atol=2e-5)
+        assert norm == pytest.approx(np.log(np.exp(logits).sum()))
+
+
 def test_chances_are_mulberrys(js):
     seeds = [0, 1, 12345, (1 << 32) - 1]
     found = calls(js("playground_state"), "chance", [(seed, depth) for seed in seeds for depth in range(200)])
@@ -554,7 +572,9 @@ def test_by_keyboard_alone(browser):
         idle(page)
         assert page.locator(".nw-play-title").first.inner_text().startswith("In place of")
         page.keyboard.press("Enter")
+        idle(page)
         page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.textContent") == "End the text here"
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.matches('.nw-play-bars button')")
         page.keyboard.press("Enter")
