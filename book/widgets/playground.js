@@ -56,8 +56,8 @@ const NOTES = {
 };
 
 /**
- * The model, and its scores after the nodes of a tree, kept as long as the tree is. caches: one for each setting, and one
- * for other branches.
+ * The model, and its scores after the nodes of a tree, kept as long as the tree is. caches: one for each setting, and
+ * one for other branches.
  * @param {Parameters<typeof unpackedWeights>[0]} weights
  */
 export function reader(weights) {

@@ -257,13 +257,11 @@ export function logSumExp(logits) {
 export const chance = (seed, depth) => mulberry32((seed + Math.imul(depth, 0x6d2b79f5)) >>> 0)();
 
 /**
- * The token that comes next: with temperature 0, no random number is needed.
+ * The token that's drawn after these logits, at this depth of the tree.
  * @param {ArrayLike<number>} logits @param {number[]} setting @param {number} seed @param {number} depth
  */
-export function nextToken(logits, setting, seed, depth) {
-  const p = cutDistribution(Float64Array.from(logits), setting);
-  return setting[0] === 0 ? argmax(p) : draw(p, chance(seed, depth));
-}
+export const nextToken = (logits, setting, seed, depth) =>
+  draw(cutDistribution(Float64Array.from(logits), setting), chance(seed, depth));
 
 /** How surprising a token was: 0 for p ≥ 0.5, then 1 for 0.1, 2 for 0.01, 3 for less. @param {number} logp */
 export const surpriseLevel = logp => [0.5, 0.1, 0.01].filter(limit => logp < Math.log(limit)).length;
