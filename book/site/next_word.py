@@ -99,7 +99,7 @@ def ship_widgets(app):
 def load_widgets(app, pagename, templatename, context, doctree):
     if "nw-widget" in context.get("body", ""):
         app.add_js_file(f"{modules.SITE}.js", loading_method="defer")
-        app.add_css_file(f"{modules.SITE}.css")
+        app.add_css_file(f"{modules.SITE}.css", priority=900)  # after the book's own style, which it overrules
 
 
 def search_without_fetch(app, pagename, templatename, context, doctree):
