@@ -9,7 +9,7 @@ import { button, checkbox, drawn, enable, h, put, s, select, slider, widget } fr
 import { argmax, sum } from "./formulas.js";
 import { after, begin, cursorOf, lastStep, lossAxis, notesOf, reading, shotAt, subject, tellers, total }
   from "./loss_curves_state.js";
-import { fixed, last, number, unpack, visible, whole } from "./text.js";
+import { count, fixed, last, number, unpack, visible, whole } from "./text.js";
 
 const TALL = 268, MARGIN = { left: 46, right: 12, top: 28, bottom: 40 };
 const NEAR = 9; // pixels: this close to a snapshot, the pointer means the snapshot
@@ -260,7 +260,7 @@ export default widget(frame => {
   /** @param {number[]} p @param {string[]} prompt @param {string[]} tokens */
   function showBars(p, prompt, tokens) {
     const names = [...tokens.map(visible), "all others"], values = [...p, Math.max(0, 1 - sum(p))];
-    heading.replaceChildren("next after ", h("span", { class: "nw-token" }, visible(prompt.slice(-16).join(""))));
+    heading.replaceChildren("next token after ", h("span", { class: "nw-token" }, visible(prompt.slice(-16).join(""))));
     if (named !== (named = names.join("\n"))) bars.replaceChildren(heading, ...names.map(name =>
       h("div", { class: "nw-loss-bar" }, h("span", {}, name), h("i", {}, h("b", { class: "nw-moves" })),
         h("span", { class: "nw-loss-p" }))));
@@ -344,7 +344,7 @@ export default widget(frame => {
   root.append(table, chart, notes, controls,
     choices.length > 1 ? h("div", { class: "nw-row" }, select(frame, "shown", "Snapshots of", choices)) : "", panel,
     h("div", { class: "nw-controls nw-loss-settings" },
-      slider(frame, "smooth", { label: "Mean of steps", step: 1 }),
+      slider(frame, "smooth", { label: "Smoothing", step: 1, shown: steps => count(steps, "step") }),
       checkbox(frame, "log_loss", "Loss, log scale"), checkbox(frame, "log_steps", "Step, log scale")));
 
   const sized = new ResizeObserver(() => {

@@ -155,7 +155,7 @@ export function after(state, event) {
   }
 }
 
-/** Smoothed anew where that makes a difference. @param {State} before @param {State} state @returns {State} */
+/** Smoothed again where that makes a difference. @param {State} before @param {State} state @returns {State} */
 const averaged = (before, state) => ({
   ...state,
   means: state.curves.map((curve, i) => (curve === before.curves[i] && state.smooth === before.smooth ? before.means[i]

@@ -212,7 +212,7 @@ export default widget(frame => {
       ["◆ most probable", "● drawn by the seed", "dashed: temperature 1, nothing cut"]
         .map(text => h("span", {}, text))),
     settings[0],
-    h("div", { class: "nw-row" }, checkbox(frame, "compare", "second setting beside it, on the same random numbers"),
+    h("div", { class: "nw-row" }, checkbox(frame, "compare", "second setting beside it, with the same random numbers"),
       button("Copy text", copy), speed),
     settings[1], table.element, attention.element);
 
@@ -319,7 +319,7 @@ export default widget(frame => {
       const { node, before, asked } = lookedAt(state, k), known = scores(state, before);
       element.classList.toggle("nw-play-wait", !known && state.ids.length > 0);
       if (!state.ids.length) {
-        title.textContent = "No prompt, no next token.";
+        title.textContent = "There's no next token without a prompt.";
         rows.forEach(row => { row.element.hidden = true; });
         rest.textContent = "";
       }

@@ -6,7 +6,7 @@ import { pathTo, rowsOf } from "./playground_state.js";
 import { number } from "./text.js";
 
 const LABEL = 60; // characters of a branch
-const HEADS = ["", "branch", "tokens", "log p", "a token"];
+const HEADS = ["", "branch", "tokens", "log p", "mean"];
 
 /**
  * pick(leaf): a branch was chosen; resized(): the table has another width, so `show` is due.

@@ -163,7 +163,7 @@ def test_trees_from_an_address_are_looked_at(js):
 # The state machine
 
 # From a state on, one event after the other, each on a frozen state: `after` may change nothing in place. A list among
-# the events holds tokens: one for each setting that writes, or [A's, B's]. "given" stands for the traits' own branches.
+# the events holds tokens: one for each setting that writes, or [A's, B's]. "given" means the traits' own branches.
 DRIVE = """([known, events]) => {
     const frozen = value => {
         if (value !== null && typeof value === "object" && !Object.isFrozen(value))
@@ -228,7 +228,7 @@ STORIES = {
     # writing
     "Step writes one token": (TEXT, [STEP, [4]], saved([*THREE, [3, 4]], 4, note=None)),
     "a token that's there isn't made again": (TEXT, [HOME, STEP, [1]], saved(THREE, 1)),
-    "while it writes, nobody is told": (
+    "while it writes, Python isn't told": (
         TEXT, [RUN, [4, 5]], {"save": None, "run": {"left": 498, "written": 2}, "writers": [0]},
     ),
     "a run pauses": (TEXT, [RUN, [5] * 500], {"note": {"what": "paused", "tokens": 500}, "nodes": [503, 0], **IDLE}),
@@ -253,7 +253,7 @@ STORIES = {
     "B catches up, then both are as far": (TEXT, [COMPARE, [1, 2, 5]], saved([*THREE, [2, 5]], 3, 4)),
     "while B catches up, only B writes": (TEXT, [COMPARE, [1]], {"chase": 2, "writers": [1], "nodes": [3, 1]}),
     "B ends before it has caught up": (TEXT, [COMPARE, [END]], saved([*THREE, [0, END]], 3, 4)),
-    "in a full tree nobody catches up": (FULL, [traits(2000, 0, compare=True)], {"nodes": [2000, 0], **IDLE}),
+    "in a full tree B doesn't catch up": (FULL, [traits(2000, 0, compare=True)], {"nodes": [2000, 0], **IDLE}),
     "B catches up during a run, then both write": (
         TEXT, [RUN, COMPARE, [1, 2, 3], [9]], {"nodes": [4, 4], "run": {"left": 499, "written": 1}},
     ),
@@ -261,7 +261,7 @@ STORIES = {
     "a second setting that was there has its place": (
         {}, [prompt("p", THREE), traits(3, 1, branches=THREE, compare=True)], {"nodes": [3, 1], **IDLE},
     ),
-    "without B nobody catches up": (TEXT, [COMPARE, [1], traits(3, 0)], IDLE),
+    "without B there's no catching up": (TEXT, [COMPARE, [1], traits(3, 0)], IDLE),
     "going home ends the catching up": (TEXT, [COMPARE, [1], HOME], saved(THREE, 0, 0)),
     # moving
     "Back, and no farther than the prompt": (BOTH, [BACK, BACK], saved(FORK, 1, 0)),
@@ -425,7 +425,7 @@ def button(page, name):
 
 def idle(page) -> None:
     """Wait until nothing runs and all that is shown is known."""
-    painted(page)  # a key that came now shows from the next frame on
+    painted(page)  # a key pressed now shows from the next frame on
     page.wait_for_function(
         "() => document.querySelector('.nw-play-run').textContent === 'Run' && !document.querySelector('.nw-play-wait')"
     )
@@ -703,7 +703,7 @@ def test_a_branch_that_is_chosen_keeps_the_focus(browser):
         assert page.evaluate("document.activeElement.textContent") == f"▸{text}" and not complaints
 
 
-def test_who_cannot_see_it_hears_the_token_that_came(browser):
+def test_a_screen_reader_says_the_new_token(browser):
     with mounted(browser, small(second={"temperature": 0})) as (page, complaints):
         idle(page)
         button(page, "Step").click()
