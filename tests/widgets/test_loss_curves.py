@@ -577,7 +577,7 @@ def test_the_snapshots_of_either_run(opened):
     page.wait_for_function("document.querySelector('.nw-loss-text').textContent === 'another'")
     assert page.get_by_role("button", name="Snapshot after").count() == 1
     assert f"the last token, {TOKENS[6]} looks" in page.locator(".nw-head").get_attribute("aria-label")
-    complaints += site_checks.width(page, 360)
+    complaints += site_checks.width(page, 320)
     assert not complaints
 
 
