@@ -86,7 +86,7 @@ export default widget(frame => {
   // All heads: one button each, one tab stop for all of them, arrow keys between them.
   const grid = h("div", { class: "nw-attention-grid", role: "group", "aria-label": "Heads" });
   const heads = h("div", { class: "nw-attention-heads" }, h("p", { class: "nw-attention-name" },
-    "All heads, a row for each layer. Below each: mean entropy in nats (0 if one token gets everything)."), grid);
+    "All heads, one row per layer. Below each head: its mean entropy in nats (0 if one token gets everything)."), grid);
   grid.addEventListener("keydown", event => {
     const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: data.heads, ArrowUp: -data.heads }[event.key] ?? 0;
     const from = thumbs.findIndex(thumb => thumb.button === event.target), to = from + step;
@@ -183,7 +183,7 @@ export default widget(frame => {
     const name = (list, i) => `“${visible(list[i].slice(0, 40))}” (${i})`;
     const masked = data.causal && place.column > place.row;
     const values = panels.map(panel => share(panel.map[place.row * data.S + place.column])).join(" | ");
-    const how = masked ? "masked, it comes later" : values;
+    const how = masked ? "masked, because it comes later" : values;
     said.textContent = `${name(tokens, place.row)} looks at ${name(keys, place.column)}: ${how}`;
   }
   /** A name at the edge means its row and its column if the tokens look at each other.
@@ -251,7 +251,7 @@ export default widget(frame => {
     compare.textContent = two ? "Stop comparing" : "Compare two heads";
     compare.hidden = !many();
     swap.hidden = !two;
-    const full = top === 1 ? "1" : `${number(top)} and more`;
+    const full = top === 1 ? "1" : `${number(top)} or more`;
     scale.replaceChildren(h("span", {}, "weight 0"), h("i"), h("span", {}, full));
     point(locked(), true);
   }

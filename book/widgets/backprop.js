@@ -176,14 +176,14 @@ function tip([x, y], down, against) {
  * @param {Vertex[]} nodes @param {number[]} values @param {number} step */
 export function explained(nodes, values, step) {
   const operations = nodes.flatMap((node, i) => (node.op ? [i] : [])), end = last(nodes).name;
-  if (step === 0) return ["The leaves have their values. Forward: compute one box after the other."];
+  if (step === 0) return ["So far only the leaves have values. The forward pass computes the other boxes one by one."];
   if (step <= operations.length) {
     const i = operations[step - 1], node = nodes[i];
     const filled = fillIn(node.text ?? "", operands(node, values).map(signed));
     return [`Forward: ${nodeLabel(node)} = ${filled} = ${number(values[i])}`];
   }
   if (step === operations.length + 1)
-    return [`Backward starts at the end. If ${end} rises by a little, ${end} rises by just as much: d${end} = 1.`];
+    return [`Backward starts at the end. The slope of ${end} with respect to itself is 1: d${end} = 1.`];
   const { node: i, upstream, parts } = walkBack(nodes, values).sent[step - operations.length - 2], node = nodes[i];
   const names = (node.args ?? []).map(arg => ("node" in arg ? nodes[arg.node].name : number(arg.value)));
   const sends = `Backward through ${nodeLabel(node)}. From upstream it gets d${node.name} = ${number(upstream)}, `
@@ -375,7 +375,7 @@ export default widget(frame => {
   /** @param {string[]} taught @param {number[]} losses @param {number} now */
   function fell(taught, losses, now) {
     const taken = losses.length - 1;
-    if (!taught.length) return "Check a leaf that may learn.";
+    if (!taught.length) return "Check at least one leaf in the “learns” column.";
     if (taken < 1) return `${result} = ${number(now)}. A step moves ${taught.join(", ")} by −rate × gradient.`;
     const then = last(losses), rises = then > losses[0] ? ". It's rising: the steps are too large." : ".";
     return `${result}: ${number(losses[0])} → ${number(then)} after ${count(taken, "step")}${rises}`;

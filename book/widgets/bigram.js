@@ -192,7 +192,7 @@ function curve({ losses, V, optimum, width }) {
   return [
     ["path", { d: `M${box.left} 16V${box.bottom}H${box.right}`, fill: "none", stroke: "var(--nw-muted)" }],
     note("loss, nats per character", box.left, 11, "start"), ...marks,
-    ...level(nothing, "1 4", "log V: knows nothing"), ...level(optimum, "6 4", `the counts: ${nats(optimum)}`),
+    ...level(nothing, "1 4", "log V: a uniform guess"), ...level(optimum, "6 4", `the counts: ${nats(optimum)}`),
     ["path", {
       d: path(shown.map(i => [x.at(i), at(losses[i])])), fill: "none", stroke: "var(--nw-blue)", "stroke-width": 2.5,
       "stroke-linejoin": "round",
@@ -244,7 +244,7 @@ export default widget(frame => {
     told, note,
     h("div", { class: "nw-bigram-two" },
       h("div", {},
-        select(frame, "shown", "Table in use", [["counted", "the counts"], ["learned", "what it learned, below"]]),
+        select(frame, "shown", "Table in use", [["counted", "the counts"], ["learned", "the learned table, below"]]),
         map.element, map.note),
       h("div", {}, h("label", { class: "nw-field" }, h("span", {}, "What comes after"), rows), bars.element),
       h("div", {}, title("The same table, learned"), h("div", { class: "nw-row" }, train, one, over), logRate, chart,
@@ -394,7 +394,7 @@ export default widget(frame => {
       const more = others > 0 ? `${count(others, "other")}: ${left(p)} counted, ${left(q)} learned. ` : "";
       rest.textContent = !table.total[at]
         ? `Nothing ever follows ${quoted(words.chars[at])}, so the counts have no answer.`
-        : `${more}The line is what's ${learns() ? "counted" : "learned"}.`;
+        : `${more}The line marks the ${learns() ? "counted" : "learned"} probability.`;
     } };
   }
 
@@ -445,10 +445,10 @@ export default widget(frame => {
       : "Nothing to learn yet.";
     /** @type {[string, number | null][]} */
     const measured = [
-      ["knows nothing: log V", pairs ? Math.log(table.V) : null],
+      ["a uniform guess: log V", pairs ? Math.log(table.V) : null],
       ["the counts, on the text itself", optimum],
       [`${steps} of learning, on the text itself`, pairs ? now : null],
-      ["counts of nine tenths, plus 1 each, on the last tenth", held],
+      ["counts from the first nine tenths, plus 1 each, on the last tenth", held],
     ];
     scores.replaceChildren(...measured.map(([what, loss]) => h("tr", {}, h("th", { scope: "row" }, what),
       h("td", {}, nats(loss)), h("td", {}, loss === null ? "–" : number(Math.exp(loss))))));
@@ -469,7 +469,7 @@ export default widget(frame => {
     if (words.chars.join("") !== before) rows.replaceChildren(...words.chars.map(c => h("option", {}, label(c))));
     spot = null;
     const length = words.ids.length;
-    const test = held === null ? `From ${whole(HELD)} characters up, we hold out a tenth.` : "";
+    const test = held === null ? `With ${whole(HELD)} characters or more, we hold out a tenth.` : "";
     told.textContent = !text ? "Type some text."
       : `${count(length, "character")}, ${whole(table.V)} different; ${count(table.pairs, "pair")}. ${test}`;
     const full = length < READ ? `: the table has room for ${whole(DIFFERENT)} different ones` : "";

@@ -220,7 +220,7 @@ export default widget(frame => {
     const rates = model.get("rates");
     put(model, { rates: [...rates, Math.min(HIGH_RATE, 2 * rates.at(-1))].slice(0, MOST_RATES) });
   });
-  const fewer = button("Remove the last", () => {
+  const fewer = button("Remove the last rate", () => {
     const rates = model.get("rates");
     put(model, { rates: rates.slice(0, Math.max(1, rates.length - 1)) });
   });

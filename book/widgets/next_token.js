@@ -218,7 +218,7 @@ export default widget(frame => {
     before,
     ...(movable ? sets : []),
     h("div", { class: "nw-row nw-next-options" },
-      movable && checkbox(frame, "compare", "second setting beside it"),
+      movable && checkbox(frame, "compare", "compare with a second setting"),
       select(frame, "axis", "axis up to", [1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01].map(x => [x, String(x)]))),
     table,
     h("p", { class: "nw-next-legend nw-muted" },

@@ -212,7 +212,7 @@ export default widget(frame => {
       ["◆ most probable", "● drawn by the seed", "dashed: temperature 1, nothing cut"]
         .map(text => h("span", {}, text))),
     settings[0],
-    h("div", { class: "nw-row" }, checkbox(frame, "compare", "second setting beside it, with the same random numbers"),
+    h("div", { class: "nw-row" }, checkbox(frame, "compare", "compare with a second setting (same random numbers)"),
       button("Copy text", copy), speed),
     settings[1], table.element, attention.element);
 
@@ -327,8 +327,8 @@ export default widget(frame => {
       const id = node === null ? null : idOf(node);
       const { bars, rank, others, cut } = barsOf(known.logits, settingOf(k), drawn(k, before), id, rows.length);
       title.textContent = id === null ? `Next token, one of ${whole(V)}`
-        : asked ? `In place of “${label(id)}”, number ${whole(rank)} of ${whole(V)}:`
-        : "The text has ended. In place of its end, ■:";
+        : asked ? `Alternatives to “${label(id)}” (rank ${whole(rank)} of ${whole(V)}):`
+        : "The text has ended. Alternatives to its end token, ■:";
       rows.forEach((row, i) => row.show(bars[i]));
       rest.textContent = `${count(V - bars.length, "other token")}: ${share(others)} in total. `
         + (cut ? `${count(cut, "token")} ${cut === 1 ? "is" : "are"} cut off.` : "None are cut off.");

@@ -187,7 +187,7 @@ export default widget(frame => {
   });
   const heads = METHODS.map(() => h("small"));
   /** @type {[string, ((p: number[]) => number) | null][]} */
-  const measures = [["sum", sum], ["least", p => Math.min(...p)], ["most", p => Math.max(...p)], ["moved", null]];
+  const measures = [["sum", sum], ["min", p => Math.min(...p)], ["max", p => Math.max(...p)], ["moved", null]];
   const feet = measures.map(([label, f]) => {
     const cells = ["score", ...METHODS].map((_, i) =>
       cell("cell", { class: i ? "nw-lab-value" : "nw-lab-score nw-lab-note" }));

@@ -263,7 +263,7 @@ def test_the_figure_in_a_page(opened):
     assert listed == [f"{w:.3f}" for w in np.sort(weights[1, 0, 8])[::-1][:4]]
     page.get_by_label("Token looked at (column)").focus()
     page.keyboard.press("End")
-    assert said(page) == "“p” (8) looks at “m” (11): masked, it comes later"
+    assert said(page) == "“p” (8) looks at “m” (11): masked, because it comes later"
 
     # a token in a list: focus shows it, Enter goes there, and focus stays
     entry, best = page.locator(".nw-attention-row .nw-attention-list button").first, int(weights[1, 0, 8].argmax())
@@ -299,7 +299,7 @@ def test_the_figure_in_a_page(opened):
     page.get_by_label("Stronger colors").press("Space")
     painted(page)
     top = max(np.sort(w[w > 0])[int(0.95 * (w > 0).sum())] for w in weights[0, 1:])
-    assert page.locator(".nw-attention-scale").text_content() == f"weight 0{top:.3g} and more"
+    assert page.locator(".nw-attention-scale").text_content() == f"weight 0{top:.3g} or more"
 
     # the pointer: hovering shows, leaving takes it back, pressing keeps
     before, box = said(page), page.locator(".nw-head").first.bounding_box()

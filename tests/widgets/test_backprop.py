@@ -207,7 +207,7 @@ def test_the_figure_in_a_page(browser):
         slider = page.get_by_role("slider", name="Step")
         slider.focus()
         page.keyboard.press("Home")
-        assert "The leaves have their values" in says(page) and box(page, "p") == "p = w · x ?"
+        assert "So far only the leaves have values" in says(page) and box(page, "p") == "p = w · x ?"
         for expected in ("p = w · x = 0.5 · 2 = 1", "s = p + b = 1 + (−0.4) = 0.6", "h = tanh s = tanh 0.6 = 0.537"):
             page.keyboard.press("ArrowRight")
             assert expected in says(page)

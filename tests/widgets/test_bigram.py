@@ -212,7 +212,7 @@ def test_the_figure_in_a_page(browser):
         assert f"After {steps} steps" in page.inner_text(".nw-bigram-learned")  # it rests
         figure.steps, figure.shown = steps, "learned"
         assert scores(page)[2] == shown(figure.trained()[1][-1])
-        page.get_by_label("Table in use").select_option("what it learned, below")
+        page.get_by_label("Table in use").select_option("the learned table, below")
         page.get_by_label("It starts with").fill("A cat")
         page.get_by_role("button", name="Write another").click()
         figure.seed, figure.prompt = 2, "A cat"

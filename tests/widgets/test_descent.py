@@ -193,12 +193,12 @@ def test_the_figure_in_a_page(browser):
         page.keyboard.press("Enter")  # it has the focus still, and does nothing
         assert len(said(page)) == 4 and page.get_by_role("button", name="Add a rate").is_disabled()
         assert page.evaluate("document.activeElement.textContent") == "Add a rate"
-        page.get_by_role("button", name="Remove the last").press("Enter")
-        page.get_by_role("button", name="Remove the last").press("Enter")
+        page.get_by_role("button", name="Remove the last rate").press("Enter")
+        page.get_by_role("button", name="Remove the last rate").press("Enter")
         assert len(said(page)) == 2
         page.keyboard.press("Enter")
         page.keyboard.press("Enter")
-        assert len(said(page)) == 1 and page.evaluate("document.activeElement.textContent") == "Remove the last"
+        assert len(said(page)) == 1 and page.evaluate("document.activeElement.textContent") == "Remove the last rate"
 
         # run goes on by itself, and a click or a drag on the map moves the start
         page.get_by_role("button", name="Rewind").press("Enter")

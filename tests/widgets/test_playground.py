@@ -520,7 +520,7 @@ def _after(figure, ids):
 def test_two_settings_side_by_side(browser):
     with mounted(browser, small(steps=20, temperature=1.5)) as (page, complaints):
         idle(page)
-        page.get_by_label("second setting beside it").check()
+        page.get_by_label("compare with a second setting").check()
         idle(page)
         first = written(page, 0)
         assert written(page, 1) == first == small(steps=20, temperature=1.5).text()  # the same numbers
@@ -571,7 +571,7 @@ def test_by_keyboard_alone(browser):
         page.keyboard.press("Control+End")  # is the browser's
         idle(page)
         assert page.evaluate("document.activeElement.tabIndex") == 0  # Tab comes back here
-        assert page.locator(".nw-play-title").first.inner_text().startswith("In place of")
+        assert page.locator(".nw-play-title").first.inner_text().startswith("Alternatives to")
         page.keyboard.press("Enter")
         idle(page)
         page.keyboard.press("Tab")
