@@ -79,7 +79,7 @@ def distances(exact, found) -> tuple[float, float]:
 def test_logits_are_numpys(name, model_js):
     """With float32 weights within 1e-4; with the shipped, compressed ones nearly the same distributions."""
     model, tokenizer = load_gpt(name)
-    texts = texts_for(name, tokenizer, 40)
+    texts = texts_for(name, tokenizer, 24)
     exact = in_python(model, texts)
     found, look = in_javascript(model_js, packed(model, "float32"), texts, 1, 2)
     assert np.abs(np.concatenate(found) - np.concatenate(exact)).max() < 1e-4
