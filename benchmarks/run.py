@@ -1,10 +1,10 @@
 """`make bench`: this book's engine against PyTorch, side by side in one run, on this machine.
 
-PyTorch runs in two ways: eager, one operation after another, which is what our engine does; and with its fused attention
-kernel. Each of the three has a process to itself, because a second pool of threads would change what's measured. They
-get the same weights and batches and take turns, so a busy moment hits all of them; two wait while one works. The
-numbers are medians, and a ratio above 1 means our engine is faster. The run fails unless the losses of the first turn
-agree and the first generated tokens are the same.
+PyTorch runs in two ways: eager, one operation after another, which is what our engine does; and with its fused
+attention kernel. Each of the three has a process to itself, because a second pool of threads would change what's
+measured. They get the same weights and batches and take turns, so a busy moment hits all of them; two wait while one
+works. The numbers are medians, and a ratio above 1 means our engine is faster. The run fails unless the losses of the
+first turn agree and the first generated tokens are the same.
 """
 
 from __future__ import annotations
@@ -165,9 +165,7 @@ def main() -> None:
     for pool in threadpool_info():
         print(pool["internal_api"], pool["version"], pool.get("architecture", ""), f"{pool['num_threads']} threads")
     print(f"numpy {version('numpy')}, torch {version('torch')} with {THREADS} threads\n")
-    print(
-        "A model is layers/channels/heads/T/B/V. Eager and fused are PyTorch's times; a ratio is its time over ours."
-    )
+    print("A model is layers/channels/heads/T/B/V. Eager and fused are PyTorch's times; a ratio is its time over ours.")
     remotes = [Remote(engine) for engine in (Book, PyTorch, FusedPyTorch)]
     head = f"{'model':>20} {'ours':>10} {'eager':>12} {'ratio':>6} {'fused':>12} {'ratio':>6}"
     print(f"\nA training step\n{head}")

@@ -18,7 +18,7 @@ import traitlets
 
 from book.widgets.base import Whole, Widget, pack, short
 from helpers import plots
-from helpers.training import Ended
+from helpers.training import Ended, History
 
 MOST = 2000  # points of a curve in a page; see `thinned`
 RUNS = 8  # curves you can tell apart in one picture
@@ -109,7 +109,9 @@ class LossCurves(Widget):
         self._followed, run = next(iter(live.items()), (None, None))
         self._steps = run.steps if run else None
         self._histories = given | {name: run.history for name, run in live.items()}
-        self._before = self._problem = self._sent = None
+        self._before: History | None = None
+        self._problem: str | None = None
+        self._sent: tuple[Any, ...] | None = None  # how many losses, and `marks`
         self._lock, self._next, self._drawn = threading.Lock(), 0.0, 0
         curves = self._curves()
         longest = max(max(curve["steps"], curve["count"]) for curve in curves)
@@ -166,21 +168,24 @@ class LossCurves(Widget):
                 history, whole = self._run.history, True
                 self._histories[self._followed] = history
             marks = (live["state"], len(history.held_out), len(history.snapshots))
-            news = self._sent is None or marks != self._sent[1:]
+            sent = self._sent
+            news = sent is None or marks != sent[1:]
             if not (whole or now or news) and time.monotonic() < self._next:
                 return
             self._next = time.monotonic() + 0.1
-            whole = whole or self._sent is None or marks[2] != self._sent[3] or (news and history.ended is not None)
+            whole = whole or sent is None or marks[2] != sent[3] or (news and history.ended is not None)
             message: dict[str, Any] = {"live": live}
-            if whole or len(history.losses) > self._drawn + MOST:  # not too many points for a view, either
+            if (
+                sent is None or whole or len(history.losses) > self._drawn + MOST
+            ):  # not too many points for a view, either
                 self._drawn = len(history.losses)
                 try:
                     message["curves"], self._problem = self._curves(), None
                 except ValueError as error:  # a snapshot that can't be shown is no reason to end the training
                     message["curves"], self._problem = self._curves(snapshots=False), str(error)
             else:
-                losses = short(history.losses[self._sent[0] :])
-                message["more"] = {"from": self._sent[0], "losses": losses, **_end(history)}
+                losses = short(history.losses[sent[0] :])
+                message["more"] = {"from": sent[0], "losses": losses, **_end(history)}
             message["problem"] = problem or self._problem
             self._sent = (len(history.losses), *marks)
             self.send(message)

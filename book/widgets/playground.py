@@ -10,6 +10,7 @@ import base64
 import copy
 import textwrap
 import zlib
+from typing import Any
 
 import numpy as np
 import traitlets
@@ -139,7 +140,7 @@ class Playground(TwoSettings):
 
     @staticmethod
     def _check(model, tokenizer) -> None:
-        config = getattr(model, "config", None)
+        config: Any = getattr(model, "config", None)
         names = {name for name, _ in model.named_parameters()} if hasattr(model, "named_parameters") else set()
         layers = getattr(config, "layers", 0)
         wanted = {"tokens.weight", "positions.weight", "norm.weight", "norm.bias"}
@@ -229,9 +230,15 @@ class Playground(TwoSettings):
 
     def logits(self, which: str = "") -> np.ndarray:
         """The model's scores (V,) for the next token."""
-        found = []
-        self._model.generate(self._read(which), 1, lambda logits, ids: found.append(logits) or 0)
-        return found[0].astype(np.float64)
+        found = np.empty(0)
+
+        def look(logits, ids) -> int:
+            nonlocal found
+            found = logits.astype(np.float64)
+            return 0
+
+        self._model.generate(self._read(which), 1, look)
+        return found
 
     def distribution(self, which: str = "") -> np.ndarray:
         """The probabilities (V,) from which a setting draws the next token."""
