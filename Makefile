@@ -51,7 +51,7 @@ check: lint
 
 test: lint
 	@$(PY) -m tools.chromium
-	$(PY) -m pytest -q tests $(ARGS)
+	$(PY) -m pytest -q tests -n 2 --dist loadfile $(ARGS)
 
 test-lowest: .venv/dev.done
 	@$(BIN)/uv venv --quiet --clear --seed --python $(PY) .venv-lowest

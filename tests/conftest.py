@@ -1,9 +1,11 @@
 """What tests share: one browser, and the site, which is built before the first test if a test needs it."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def copy_shipped(target: Path) -> None:
     """Copy to `target` what a clone would hold: files that git tracks, and new ones that it doesn't ignore."""
+    target.mkdir(parents=True, exist_ok=True)
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT, capture_output=True, text=True, check=True,
@@ -57,30 +60,56 @@ def browser():
         browser.close()
 
 
-@pytest.fixture(scope="session", autouse=True)
-def built_first(request, tmp_path_factory) -> Path | str | None:
-    """The folder of the built HTML, or what the build said when it failed; None if no test needs the site.
+def build_for_tests(tree: Path) -> dict[str, str]:
+    """Build the site of this repository in `tree`: {"html": its folder}, or {"problem": what the build said}.
 
     The results of the chapters are shared with `make book`: only what changed runs again, except in CI.
     """
-    if not any("site" in item.fixturenames for item in request.session.items):
-        return None
-    tree, again = tmp_path_factory.mktemp("site"), "CI" not in os.environ
+    again = "CI" not in os.environ
     copy_shipped(tree)
     if again:
         copy_results(ROOT, tree)
     done = build(tree)
     if done.returncode:
         reports = "\n".join(path.read_text() for path in sorted(tree.glob("_build/html/reports/**/*.log")))
-        return f"The site did not build:\n{done.stdout[-6000:]}\n{reports[-6000:]}"
+        return {"problem": f"The site did not build:\n{done.stdout[-6000:]}\n{reports[-6000:]}"}
     if again:
         copy_results(tree, ROOT)
-    return tree / "_build" / "html"
+    return {"html": str(tree / "_build" / "html")}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def built_first(request, tmp_path_factory) -> dict[str, str]:
+    """What `build_for_tests` gives, before the first test; nothing if no test needs the site.
+
+    With `-n 2`, the first of the two processes builds, and the other one waits for it.
+    """
+    if not any("site" in item.fixturenames for item in request.session.items):
+        return {}
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return build_for_tests(tmp_path_factory.mktemp("site"))
+    shared = tmp_path_factory.getbasetemp().parent / "site"
+    result, unfinished = shared / "result.json", shared / "unfinished"
+    try:
+        shared.mkdir()
+    except FileExistsError:
+        while not result.exists():
+            time.sleep(0.5)
+        return json.loads(result.read_text(encoding="utf-8"))
+    try:
+        built = build_for_tests(shared / "tree")
+    except BaseException as error:
+        built = {"problem": f"The site did not build: {error!r}"}
+        raise
+    finally:  # whatever happens, the other process must not wait forever
+        unfinished.write_text(json.dumps(built), encoding="utf-8")
+        unfinished.rename(result)
+    return built
 
 
 @pytest.fixture(scope="session")
 def site(built_first) -> Path:
     """The folder of the built HTML."""
-    if isinstance(built_first, str):
-        pytest.fail(built_first, pytrace=False)
-    return built_first
+    if "problem" in built_first:
+        pytest.fail(built_first["problem"], pytrace=False)
+    return Path(built_first["html"])
