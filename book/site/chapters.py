@@ -20,6 +20,8 @@ from sphinx.util import logging
 
 logger = logging.getLogger(__name__)
 AT_ONCE = min(2, os.cpu_count() or 1)  # training takes two cores, but leaves gaps, which a second chapter fills
+# Two chapters on two cores with two BLAS threads each would spend most of their time waiting for each other.
+ONE_THREAD = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 SECONDS_A_CHAPTER = 45  # on average, with two cores, measured on a build of all 11
 
 
@@ -42,7 +44,7 @@ class Run:
         if not self.stopped.is_set():
             logger.info(f"Running chapter {self.which}: {self.path.stem}")
             start = time.perf_counter()
-            self.client.execute()
+            self.client.execute(env=os.environ | {name: "1" for name in ONE_THREAD})
             self.seconds = time.perf_counter() - start
 
     def stop(self) -> None:
