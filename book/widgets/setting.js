@@ -5,8 +5,6 @@ import { h, slider } from "./dom.js";
 import { nextDistribution } from "./formulas.js";
 import { number } from "./text.js";
 
-export { share } from "./text.js";
-
 export const SETTING = ["temperature", "top_k", "top_p", "min_p"];
 
 /**

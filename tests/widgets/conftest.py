@@ -17,16 +17,13 @@ def js(request):
     One Node for all tests; without Node, pages of the browser do the same.
     """
     if not (node := shutil.which("node")):
-        pages = []
 
         def imported(name: str, folder: Path = HERE):
-            pages.append(request.getfixturevalue("browser").new_page())
-            harness.imported(pages[-1], name, folder)
-            return pages[-1]
+            page = request.getfixturevalue("browser").new_page()  # it closes with the browser
+            harness.imported(page, name, folder)
+            return page
 
         yield imported
-        for page in pages:
-            page.close()
         return
     runner = [node, Path(__file__).with_name("node.mjs")]
     with subprocess.Popen(
