@@ -91,7 +91,8 @@ def _tools(wheel: Wheel, folder: Path) -> Iterator[tuple[str, list[str]]]:
     if importlib.util.find_spec("pip"):
         options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:", "--retries", "1"]
         yield "pip", [sys.executable, "-m", "pip", "download", *options, "--dest", str(folder), wheel.requirement]
-    if uv := os.environ.get("UV") or shutil.which("uv"):
+    beside = os.pathsep.join([os.environ.get("PATH", ""), str(Path(sys.executable).parent)])
+    if uv := os.environ.get("UV") or shutil.which("uv", path=beside):
         asked = folder / "requirement.txt"
         asked.write_text(f"{wheel.requirement} --hash=sha256:{wheel.sha256}\n", encoding="ascii")
         options = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--no-cache", "--python", sys.executable]
@@ -128,7 +129,8 @@ def _download(path: Path, wheel: Wheel) -> None:
 def _pack(folder: Path, file: Path) -> None:
     with zipfile.ZipFile(file, "w") as packed:
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            packed.write(path, path.relative_to(folder))
+            name = path.relative_to(folder).as_posix()
+            packed.writestr(zipfile.ZipInfo(name), path.read_bytes())  # without its time: the same bytes every time
 
 
 def _run(command: list[str], folder: Path, wheel: Wheel) -> str:

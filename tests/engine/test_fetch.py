@@ -40,7 +40,7 @@ class Tools:
         monkeypatch.delenv("UV", raising=False)
         monkeypatch.setattr(module, "_run", self.run)
         monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: name in have or None)
-        monkeypatch.setattr(module.shutil, "which", lambda name: f"/bin/{name}" if name in have else None)
+        monkeypatch.setattr(module.shutil, "which", lambda name, path: f"/bin/{name}" if name in have else None)
 
     def run(self, command, folder, wheel):
         self.calls.append(command)
