@@ -91,7 +91,9 @@ def test_ctrl_c_stops_the_chapters(tree):
     slow = "import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(600)"
     nbformat.write(chapter("# Second", slow), tree / "second.ipynb")
     command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", ".", "-W"]
-    with subprocess.Popen(command, cwd=tree, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    heeds = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731  a shell's background jobs ignore Ctrl-C
+    with subprocess.Popen(command, cwd=tree, preexec_fn=heeds, **quiet) as process:
         try:
             deadline = time.monotonic() + 60
             while not ((tree / "pid").exists() and (tree / "pid").read_text()):
