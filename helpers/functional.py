@@ -111,7 +111,7 @@ def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, epsilon: float = 1e-5) -
     C, w = x.shape[-1], weight.data
     mean = np.full(C, 1 / C, dtype=x.dtype)  # multiplying by it gives each row's mean in one pass
     normal = x.data - (x.data @ mean)[..., None]
-    scale = 1 / np.sqrt(np.vecdot(normal, normal)[..., None] / C + epsilon)
+    scale = math.sqrt(C) / np.sqrt(np.vecdot(normal, normal) + C * epsilon)[..., None]
     normal *= scale
     out = normal * w
     out += bias.data
@@ -138,21 +138,20 @@ def gelu(x: Tensor) -> Tensor:
     out, slope = np.empty_like(a), np.empty_like(a if is_tracking() else a[:0])  # no slope if nothing leads back
     for i in cache_sized(len(a)):
         z = a[i]
-        h = z * z
-        h *= 0.044715 * SQRT_2_OVER_PI
+        square = z * z
+        h = square * (0.044715 * SQRT_2_OVER_PI)
         h += SQRT_2_OVER_PI
         h *= z
         np.tanh(h, out=h)
-        h += 1
-        h *= 0.5  # (1 + tanh(…)) / 2, close to Φ(x)
+        h *= 0.5
+        h += 0.5  # (1 + tanh(…)) / 2, close to Φ(x)
         np.multiply(z, h, out=out[i])
         if slope.size:
-            s = slope[i]
-            np.multiply(z, z, out=s)
-            s *= 6 * 0.044715 * SQRT_2_OVER_PI
-            s += 2 * SQRT_2_OVER_PI  # twice the slope of tanh's argument; tanh's own slope is 1 − tanh² = 4 h (1 − h)
-            s *= out[i]
-            s *= 1 - h
+            square *= 6 * 0.044715 * SQRT_2_OVER_PI
+            square += 2 * SQRT_2_OVER_PI  # twice the slope of tanh's argument; tanh's own is 1 − tanh² = 4 h (1 − h)
+            square *= out[i]
+            s = np.subtract(1, h, out=slope[i])
+            s *= square
             s += h
     return Tensor(out.reshape(shape), parents=(x,), pullback=lambda g: (g * slope.reshape(shape),))
 
@@ -162,7 +161,7 @@ def column_sums(rows: np.ndarray) -> np.ndarray:
     return np.ones(len(rows), dtype=rows.dtype) @ rows
 
 
-def cache_sized(count: int, size: int = 1, limit: int = 1 << 16) -> list[slice]:
+def cache_sized(count: int, size: int = 1, limit: int = 1 << 17) -> list[slice]:
     """Slices of `count` items of `size` numbers each, so that a slice (about `limit` numbers) fits in a core's cache.
 
     Several passes over a small piece find it in the cache; over a large array, each pass goes out to memory.

@@ -58,7 +58,7 @@ class AdamW:
         lr, (b1, b2) = self.lr if lr is None else lr, self.betas
         self.steps += 1
         rate, unbias = lr / (1 - b1**self.steps), 1 / (1 - b2**self.steps)
-        for i in cache_sized(len(self.data)):
+        for i in cache_sized(len(self.data), size=4):  # four arrays at a time
             g, mean, square, data = self.grad[i], self.mean[i], self.square[i], self.data[i]
             mean += (1 - b1) * (g - mean)
             square += (1 - b2) * (g * g - square)

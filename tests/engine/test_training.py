@@ -311,7 +311,7 @@ def test_an_interrupt_inside_an_update_undoes_it(monkeypatch):
     """The optimizer works in place; half of an update must not remain."""
     model, steps = gpt(), []
 
-    def halfway(count):
+    def halfway(count, size=1):
         steps.append(count)
         if len(steps) == 4:  # the first piece is done, the second never comes
             yield slice(0, 100)
