@@ -22,9 +22,9 @@ help:
 	@echo "make check           check format, style, and types, and test the engine: under a minute"
 	@echo "make pdf             print the site into _build/the-next-word.pdf"
 	@echo "make test-lowest     test the engine with the oldest packages that pyproject.toml allows"
-	@echo "make test-reference  compare the engine with PyTorch"
+	@echo "make test-reference  compare the engine with PyTorch, and SmolLM2 with transformers"
 	@echo "make models          train the checkpoints in helpers/shipped again"
-	@echo "make bench           measure the engine next to PyTorch, and the widgets in a browser"
+	@echo "make bench           measure the engine next to PyTorch and transformers, and the widgets in a browser"
 	@echo "make strip           remove results from the notebooks before a commit"
 	@echo "make constraints     resolve constraints.txt again (ARGS=--upgrade for the newest versions)"
 	@echo "make clean           remove everything that the other commands made, .venv too"
@@ -68,6 +68,7 @@ models: .venv/reader.done
 bench: .venv/reference.done
 	@$(PY) -m tools.chromium
 	$(PY) -m benchmarks.run $(ARGS)
+	$(PY) -m benchmarks.pretrained
 	$(PY) -m benchmarks.widgets
 
 strip: .venv/reader.done

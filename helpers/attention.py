@@ -67,8 +67,9 @@ def _attend(q, k, v, mask, out, weights):
     """The forward pass on arrays, into `out`. Returns what the backward pass needs.
 
     Three choices are purely for speed. Scores are kept as (B, H, S, T), because NumPy finds a maximum over the
-    second-to-last axis several times faster than over the last. A few sequences go at a time, so that the scores stay
-    in a core's cache. And the division by the softmax sum waits until after `@ v`: T·D numbers instead of T·S.
+    second-to-last axis several times faster than over the last. A few sequences or heads go at a time, so that the
+    scores stay in a core's cache. And the division by the softmax sum waits until after `@ v`: T·D numbers instead of
+    T·S.
     """
     (B, H, T, D), S = q.shape, k.shape[2]
     if mask is not None and mask.dtype == bool:
@@ -79,10 +80,10 @@ def _attend(q, k, v, mask, out, weights):
         mask = np.ascontiguousarray(np.swapaxes(mask, -1, -2))
     e = np.empty((B, H, S, T), dtype=q.dtype)
     one_over_sum, ones = np.empty((B, H, T, 1), dtype=q.dtype), np.ones(S, dtype=q.dtype)
-    for b in cache_sized(B, H * S * T):
+    for b in _pieces(B, H, S * T):
         np.matmul(k[b], q[b].swapaxes(-1, -2), out=e[b])  # (B,H,S,D)@(B,H,D,T) → (B,H,S,T)
         if mask is not None:
-            e[b] += mask[b] if mask.ndim == 4 and len(mask) == B else mask
+            e[b] += mask[b[0]] if mask.ndim == 4 and len(mask) == B else mask
         e[b] -= e[b].max(axis=-2, keepdims=True)
         np.exp(e[b], out=e[b])
         one_over_sum[b] = 1 / (ones @ e[b])[..., None]
@@ -98,7 +99,7 @@ def _attend_back(g, out, saved, dq, dk, dv):
     q, k, v, e, one_over_sum, scale = saved
     g = g * one_over_sum
     along = np.vecdot(g, out)[..., None, :]
-    for b in cache_sized(len(q), e[0].size):
+    for b in _pieces(*e.shape[:2], e[0, 0].size):
         np.matmul(e[b], g[b], out=dv[b])  # (B,H,S,T)@(B,H,T,D) → (B,H,S,D)
         ds = v[b] @ g[b].swapaxes(-1, -2)  # (B,H,S,D)@(B,H,D,T) → (B,H,S,T)
         ds -= along[b]
@@ -106,6 +107,12 @@ def _attend_back(g, out, saved, dq, dk, dv):
         np.matmul(ds.swapaxes(-1, -2), k[b], out=dq[b])
         np.matmul(ds, q[b], out=dk[b])
     dq *= scale
+
+
+def _pieces(B: int, H: int, size: int) -> list[tuple[slice, slice]]:
+    """Some sequences at a time with all their heads; if even one sequence is too much, some of its heads at a time."""
+    sequences, heads = cache_sized(B, H * size), cache_sized(H, size)
+    return [(b, h) for b in sequences for h in (heads if len(sequences) == B else [slice(None)])]
 
 
 class KVCache:

@@ -7,8 +7,10 @@ Left out: dropout, because our models never see their text often enough to need 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from itertools import islice
+from typing import Any
 
 import numpy as np
 
@@ -53,36 +55,14 @@ class Block(Module):
         return x + self.mlp(self.norm2(x))
 
 
-class GPT(Module):
-    """A decoder-only transformer: pre-norm, learned positions, GELU, output head tied to the token embedding.
+class LanguageModel(Module):
+    """What GPT and Llama have in common: the loss, the attention weights, and generation. Calling one gives logits."""
 
-    Sources: Radford et al. 2019; Xiong et al. 2020 (pre-norm); Press and Wolf 2017 (tied head).
-    Pass your own `block` class to see what changes without a part of it.
-    """
+    config: Any
+    blocks: list
 
-    def __init__(self, config: GPTConfig, *, rng: np.random.Generator, block: type[Block] = Block):
-        self.config = config
-        self.tokens = Embedding(config.vocab_size, config.channels, rng=rng)
-        self.positions = Embedding(config.context, config.channels, rng=rng)
-        self.blocks = [block(config, rng=rng) for _ in range(config.layers)]
-        self.norm = LayerNorm(config.channels)
-
-    def __call__(self, tokens: np.ndarray, *, weights: list | None = None, caches: list | None = None) -> Tensor:
-        """Logits for the token after each position: integers (B, T) → (B, T, V).
-
-        If `weights` is a list, each block appends its attention weights (B, H, T, T). `caches`: one per block, holding
-        the tokens before these.
-        """
-        B, T = tokens.shape
-        past = caches[0].length if caches else 0
-        if past + T > self.config.context:
-            limit = self.config.context
-            raise ValueError(f"This model reads at most {limit} tokens; got {past + T}. Keep the last {limit}.")
-        x = self.tokens(tokens) + self.positions(np.arange(past, past + T))  # (B,T,C) + (T,C) → (B,T,C)
-        mask = causal_mask(T, past + T, dtype=x.dtype) if T > 1 else None  # one last query may look at everything
-        for i, block in enumerate(self.blocks):
-            x = block(x, mask, weights=weights, cache=caches[i] if caches else None)
-        return linear(self.norm(x), self.tokens.weight.swap(0, 1))  # (B,T,C)@(C,V) → (B,T,V)
+    def __call__(self, tokens, *, weights: list | None = None, caches: list | None = None, last=False) -> Tensor:
+        raise NotImplementedError
 
     def loss(self, inputs: np.ndarray, targets: np.ndarray) -> Tensor:
         """Mean surprise of the targets, in nats per token; both (B, T)."""
@@ -103,7 +83,16 @@ class GPT(Module):
         choose(logits (V,), ids so far) → the next id; see `sampling.chooser`. Stops after `steps` tokens or at `stop`.
         If the text is longer than the context, the model reads the most recent part; see `window_start`.
         """
-        ids, steps = [int(i) for i in prompt], whole("steps", steps, least=0)
+        ids = [int(i) for i in prompt]
+        for new in islice(self.stream(ids, choose, use_cache=use_cache), whole("steps", steps, least=0)):
+            ids.append(new)
+            if new == stop:
+                break
+        return ids
+
+    def stream(self, prompt, choose: Callable, *, use_cache: bool = True) -> Iterator[int]:
+        """The ids that `generate` would append, one by one, without an end: each is there as soon as it's chosen."""
+        ids = [int(i) for i in prompt]
         if not ids:
             raise ValueError("The prompt is empty. The model needs at least one token to continue from.")
         if min(ids) < 0 or max(ids) >= self.config.vocab_size:
@@ -111,17 +100,51 @@ class GPT(Module):
             raise ValueError(f"Token ids must be from 0 to {last}; got {min(ids)} to {max(ids)} in the prompt.")
         context, begin = self.config.context, 0  # it reads ids[begin:]
         caches = [KVCache(context) for _ in self.blocks]
-        with no_grad():
-            for _ in range(steps):
-                start = window_start(len(ids), context)
-                if start > begin or not use_cache:  # positions now count from `start`, so the cache is void
-                    begin, caches = start, [KVCache(context) for _ in self.blocks]
-                new = np.array(ids[begin + caches[0].length :])[None]
-                logits = self(new, caches=caches).data[0, -1]
-                ids.append(int(choose(logits, ids)))
-                if ids[-1] == stop:
-                    break
-        return ids
+        while True:
+            start = window_start(len(ids), context)
+            if start > begin or not use_cache:  # positions now count from `start`, so the cache is void
+                begin, caches = start, [KVCache(context) for _ in self.blocks]
+            with no_grad():
+                logits = self(np.array(ids[begin + caches[0].length :])[None], caches=caches, last=True).data[0, -1]
+            ids.append(int(choose(logits, ids)))
+            yield ids[-1]
+
+
+class GPT(LanguageModel):
+    """A decoder-only transformer: pre-norm, learned positions, GELU, output head tied to the token embedding.
+
+    Sources: Radford et al. 2019; Xiong et al. 2020 (pre-norm); Press and Wolf 2017 (tied head).
+    Pass your own `block` class to see what changes without a part of it.
+    """
+
+    def __init__(self, config: GPTConfig, *, rng: np.random.Generator, block: type[Block] = Block):
+        self.config = config
+        self.tokens = Embedding(config.vocab_size, config.channels, rng=rng)
+        self.positions = Embedding(config.context, config.channels, rng=rng)
+        self.blocks = [block(config, rng=rng) for _ in range(config.layers)]
+        self.norm = LayerNorm(config.channels)
+
+    def __call__(self, tokens, *, weights: list | None = None, caches: list | None = None, last=False) -> Tensor:
+        """Logits for the token after each position: integers (B, T) → (B, T, V).
+
+        If `weights` is a list, each block appends its attention weights (B, H, T, T). `caches`: one per block, holding
+        the tokens before these. `last`: the logits of the last position only, (B, 1, V).
+        """
+        B, T = tokens.shape
+        past = caches[0].length if caches else 0
+        check_length(past + T, self.config.context)
+        x = self.tokens(tokens) + self.positions(np.arange(past, past + T))  # (B,T,C) + (T,C) → (B,T,C)
+        mask = causal_mask(T, past + T, dtype=x.dtype) if T > 1 else None  # one last query may look at everything
+        for i, block in enumerate(self.blocks):
+            x = block(x, mask, weights=weights, cache=caches[i] if caches else None)
+        x = x[:, -1:] if last else x
+        return linear(self.norm(x), self.tokens.weight.swap(0, 1))  # (B,T,C)@(C,V) → (B,T,V)
+
+
+def check_length(T: int, context: int) -> None:
+    """Raise ValueError if T tokens are more than a model can read."""
+    if T > context:
+        raise ValueError(f"This model reads at most {context} tokens; got {T}. Keep the last {context}.")
 
 
 def window_start(length: int, context: int) -> int:

@@ -7,11 +7,14 @@ Chapter 4 builds this file. Left out: lower-casing, Unicode normalization, WordP
 
 from __future__ import annotations
 
+import codecs
 import heapq
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
+
+import regex
 
 from helpers.checks import whole
 
@@ -157,8 +160,12 @@ class BytePairTokenizer:
             self.bytes.append(self.bytes[a] + self.bytes[b])
         self.specials = {name: len(self.bytes) + i for i, name in enumerate(_checked_specials(specials))}
         self.bytes += [name.encode("utf-8") for name in self.specials]
+        self._set_up(range(256))
+
+    def _set_up(self, byte_ids: Sequence[int | None]) -> None:
         self.vocab = [visible(token.decode("utf-8", "backslashreplace")) for token in self.bytes]
-        self._ranks = dict(self.merges)
+        self._byte_ids, self._joined = byte_ids, dict(self.merges)
+        self._ranks = {pair: rank for rank, pair in enumerate(self._joined)}
         longest_first = sorted(self.specials, key=len, reverse=True)
         self._special = re.compile("(" + "|".join(map(re.escape, longest_first)) + ")") if self.specials else None
         self._cache: dict[str, list[int]] = {}
@@ -233,7 +240,7 @@ class BytePairTokenizer:
                 if word not in self._cache:
                     if len(self._cache) > 100_000:
                         self._cache.clear()
-                    for (tokens,) in self._stages([list(_utf8(word))]):
+                    for (tokens,) in self._stages([self._byte_tokens(word)]):
                         self._cache[word] = tokens
                 ids += self._cache[word]
         return ids
@@ -242,12 +249,18 @@ class BytePairTokenizer:
         """The text. Bytes that aren't valid UTF-8, which a model may well produce, show as �."""
         return b"".join(self.bytes[i] for i in _checked(ids, self.vocab_size)).decode("utf-8", "replace")
 
+    def stream(self, ids: Iterable[int]) -> Iterator[str]:
+        """The text of one id after another. A character waits until all of its bytes are there."""
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        for i in ids:
+            yield decoder.decode(self.bytes[i])
+
     def merge_steps(self, text: str) -> list[list[int]]:
         """The ids of a text as bytes, then after its first merge, its second, and so on; the last are `encode`'s.
 
         Merges that don't apply to the text are skipped, and specials count as plain text.
         """
-        words = [list(_utf8(word)) for word in self._PIECE.findall(text)]
+        words = [self._byte_tokens(word) for word in self._PIECE.findall(text)]
         return [list(chain.from_iterable(words)) for words in self._stages(words)]
 
     def _stages(self, words: list[list[int]]) -> Iterator[list[list[int]]]:
@@ -258,7 +271,10 @@ class BytePairTokenizer:
             if not found:
                 return
             best = min(found, key=self._ranks.__getitem__)
-            words = [_merge(word, best, self._ranks[best]) for word in words]
+            words = [_merge(word, best, self._joined[best]) for word in words]
+
+    def _byte_tokens(self, word: str) -> list[int]:
+        return [i for i in map(self._byte_ids.__getitem__, _utf8(word)) if i is not None]
 
     def to_dict(self) -> dict:
         return {"kind": self.kind, "merges": [list(pair) for pair, _ in self.merges], "specials": list(self.specials)}
@@ -268,9 +284,54 @@ class BytePairTokenizer:
         return cls(saved["merges"], saved["specials"])
 
 
+class PretrainedTokenizer(BytePairTokenizer):
+    """A real model's byte-pair encoding, as its file has it. Words split the way GPT-2's do, and numbers into digits.
+
+    tokens: the text of each id, with every byte written as one of GPT-2's printable characters (Ġ is a space). merges:
+    two tokens with a space between them, in the order they were learned. specials: names among the tokens. SmolLM2 has
+    no token for some bytes that text hardly ever contains, such as 4 and 255; `encode` leaves those out.
+    """
+
+    kind = "pretrained"
+    _PIECE = regex.compile(  # the last three: white space before a digit, before a word (which takes one), at the end
+        r"'(?:[sdmt]|ll|ve|re)|\p{N}| ?\p{L}+| ?[^\p{White_Space}\p{L}\p{N}]+"
+        r"|\p{White_Space}+(?=\p{N})|\p{White_Space}+(?!\P{White_Space})|\p{White_Space}+"
+    )
+
+    def __init__(self, tokens: Sequence[str], merges: Iterable[str], specials: Sequence[str] = ()):
+        ids = {token: i for i, token in enumerate(tokens)}
+        self.specials = {name: ids[name] for name in _checked_specials(specials)}
+        self._saved = list(tokens), list(merges)
+        bytes_of = {character: byte for byte, character in enumerate(_BYTE_CHARACTERS)}
+        self.bytes = [
+            token.encode("utf-8") if token in self.specials else bytes(bytes_of[character] for character in token)
+            for token in tokens
+        ]
+        pairs = [merge.split(" ") for merge in self._saved[1]]
+        self.merges = [((ids[a], ids[b]), ids[a + b]) for a, b in pairs]
+        self._set_up([ids.get(character) for character in _BYTE_CHARACTERS])
+
+    @classmethod
+    def train(cls, text: str, vocab_size: int, *, specials: Sequence[str] = ()) -> BytePairTokenizer:
+        raise TypeError("This tokenizer comes with its model. To train one, use `BytePairTokenizer.train`.")
+
+    def to_dict(self) -> dict:
+        return {"kind": self.kind, "tokens": self._saved[0], "merges": self._saved[1], "specials": list(self.specials)}
+
+    @classmethod
+    def from_dict(cls, saved: dict) -> PretrainedTokenizer:
+        return cls(saved["tokens"], saved["merges"], saved["specials"])
+
+
+# GPT-2 writes each byte as a character you can see: printable ones as themselves, the others from code point 256 on.
+_PRINTABLE = {*range(33, 127), *range(161, 173), *range(174, 256)}
+_HIDDEN = [byte for byte in range(256) if byte not in _PRINTABLE]
+_BYTE_CHARACTERS = [chr(byte if byte in _PRINTABLE else 256 + _HIDDEN.index(byte)) for byte in range(256)]
+
+
 def tokenizer_from_dict(saved: dict) -> CharTokenizer | WordTokenizer | BytePairTokenizer:
     """The tokenizer that was turned into this by `to_dict`. Raises ValueError if it isn't one."""
-    kinds = {cls.kind: cls for cls in (CharTokenizer, WordTokenizer, BytePairTokenizer)}
+    kinds = {cls.kind: cls for cls in (CharTokenizer, WordTokenizer, BytePairTokenizer, PretrainedTokenizer)}
     kind = saved.get("kind") if isinstance(saved, dict) else None
     if kind not in kinds:
         raise ValueError(f"The kind of tokenizer must be one of {', '.join(kinds)}; got {kind!r}. Save with to_dict().")

@@ -198,7 +198,10 @@ def test_the_longest_special_wins():
         (lambda: BPE.encode("a \ud800 b"), "half of a surrogate pair"),
         (lambda: BPE.decode([5, 300]), "Token ids must be from 0 to 299; got 300"),
         (lambda: BPE.decode([-1]), "got -1"),
-        (lambda: tokenizer_from_dict({"kind": "syllables"}), "one of characters, words, byte-pairs; got 'syllables'"),
+        (
+            lambda: tokenizer_from_dict({"kind": "syllables"}),
+            "one of characters, words, byte-pairs, pretrained; got 'syllables'",
+        ),
         (lambda: tokenizer_from_dict(None), "got None"),
         (lambda: tokenizer_from_dict({"kind": "words"}), "damaged"),
     ],
