@@ -3,6 +3,7 @@
 from book.widgets.attention_map import AttentionMap
 from book.widgets.backprop import Backprop
 from book.widgets.bigram import Bigram
+from book.widgets.chat import Chat
 from book.widgets.descent import Descent
 from book.widgets.loss_curves import LossCurves, snapshot
 from book.widgets.merges import Merges
@@ -15,6 +16,7 @@ __all__ = [
     "AttentionMap",
     "Backprop",
     "Bigram",
+    "Chat",
     "Descent",
     "LossCurves",
     "Merges",

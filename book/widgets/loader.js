@@ -9,6 +9,8 @@
 
   /** @type {Map<string, string>} */
   const addresses = new Map();
+  /** @type {Map<string, { sources: Record<string, string>, name: string }>} what each address was made of */
+  const made = new Map();
   /** @type {WeakSet<Element>} */
   const mounted = new WeakSet();
 
@@ -28,11 +30,22 @@
       ?? URL.createObjectURL(new Blob([text, `\n//# sourceURL=next-word/${name}`], { type: "text/javascript" }));
     addresses.set(text, address);
     known.set(name, address);
+    made.set(address, { sources, name });
     return address;
   };
 
   /** @param {Record<string, string>} sources @param {string} name @returns {Promise<any>} */
   const load = async (sources, name) => import(addressOf(sources, name, new Map()));
+
+  // Starts a worker from a module, by the address the module finds in `import.meta.url`. On a page from a disk, a worker
+  // may not read the page's Blobs, so it makes its own from the same sources.
+  /** @param {string} address */
+  const worker = address => {
+    const { sources, name } = made.get(address) ?? { sources: {}, name: "" };
+    const script = `const IMPORT = ${IMPORT}, addresses = new Map(), made = new Map(), addressOf = ${addressOf};`
+      + `import(addressOf(${JSON.stringify(sources)}, ${JSON.stringify(name)}, new Map()));`;
+    return new Worker(URL.createObjectURL(new Blob([script], { type: "text/javascript" })));
+  };
 
   // Brings a figure of a page to life. `shared`: the sources that the page has, for a figure that brings none.
   /** @param {Element} figure @param {Record<string, string>} [shared] */
@@ -53,5 +66,5 @@
     }
   };
 
-  /** @type {any} */ (globalThis).nextWord ??= { load, mount };
+  /** @type {any} */ (globalThis).nextWord ??= { load, mount, worker };
 }

@@ -2,16 +2,21 @@
 // The tokenizers of helpers/tokenizers.py in the page: characters, words, byte pairs. The same texts give the same ids.
 // Only scripts newer than either side's Unicode tables may be cut differently.
 
-/** @typedef {{ kind: string, characters: string, words: string[], specials: string[], merges: number[][] }} Saved */
+/**
+ * @typedef {{ kind: string, characters: string, words: string[], specials: string[], merges: number[][] }} Saved
+ */
 
 const SPACE = "\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000"; // Python's \s
 const WORD = "\\p{L}\\p{N}_"; // and its \w
 const PIECE = new RegExp(
   ` ?[\\p{L}\\p{Nl}\\p{No}]+| ?\\p{Nd}+| ?(?:[^${WORD}${SPACE}]|_)+|[${SPACE}]+(?![^${SPACE}])|[${SPACE}]`, "gu");
+const GPT2_SPACE = "\\p{White_Space}", REAL_PIECE = new RegExp( // of `PretrainedTokenizer`
+  `'(?:[sdmt]|ll|ve|re)|\\p{N}| ?\\p{L}+| ?[^${GPT2_SPACE}\\p{L}\\p{N}]+|${GPT2_SPACE}+(?=\\p{N})`
+  + `|${GPT2_SPACE}+(?!\\P{White_Space})|${GPT2_SPACE}+`, "gu");
 export const utf8 = new TextEncoder();
 
-/** The pieces of a text that no merge crosses. @param {string} text @returns {string[]} */
-export const pieces = text => text.match(PIECE) ?? [];
+/** The pieces of a text that no merge crosses. @param {string} text @param {RegExp} pattern @returns {string[]} */
+export const pieces = (text, pattern = PIECE) => text.match(pattern) ?? [];
 /** @param {string} text */
 export const wordCount = text => text.match(new RegExp(`[^${SPACE}]+`, "gu"))?.length ?? 0;
 /** How many there are. @param {string} text */
@@ -26,8 +31,9 @@ const anyOf = names => [...names].sort((a, b) => b.length - a.length)
   .map(name => name.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&")).join("|");
 
 /**
- * @typedef {{ merges: number[], ranks: Map<number, number>, size: number, bytes: number[][], specials: string[],
- *   cut: RegExp | null }} Tokenizer
+ * ranks: of a pair a · size + b. first, made: the id of each byte (undefined if there's none) and of each merge.
+ * @typedef {{ merges: number[], ranks: Map<number, number>, size: number, bytes: number[][], cut: RegExp | null,
+ *   ids: Map<string, number>, first: (number | undefined)[], made: number[], pattern: RegExp }} Tokenizer
  */
 
 /**
@@ -42,24 +48,57 @@ export function tokenizer({ merges, specials = [] }) {
     bytes.push([...bytes[a], ...bytes[b]]);
   }
   specials.forEach(name => bytes.push([...utf8.encode(name)]));
-  const cut = specials.length ? new RegExp(`(${anyOf(specials)})`, "u") : null;
-  return { merges, ranks, size, bytes, specials, cut };
+  const first = Array.from({ length: 256 }, (_, i) => i), made = Array.from({ length: size - 256 }, (_, i) => 256 + i);
+  const ids = new Map(specials.map((name, i) => [name, size + i]));
+  return { merges, ranks, size, bytes, cut: cutAt(specials), ids, first, made, pattern: PIECE };
+}
+
+/** @param {string[]} specials */
+const cutAt = specials => (specials.length ? new RegExp(`(${anyOf(specials)})`, "u") : null);
+
+/**
+ * A real model's: `PretrainedTokenizer`, from the lists that its file has. kinds: 3 for a special token.
+ * @param {string[]} tokens @param {string[]} merges  "a b" @param {number[]} kinds @returns {Tokenizer}
+ */
+export function pretrained(tokens, merges, kinds) {
+  const byteOf = new Map(), hidden = [];
+  for (let byte = 0; byte < 256; byte++) { // as GPT-2 writes them: visible ones as themselves
+    const shows = (byte > 32 && byte < 127) || (byte > 160 && byte !== 173);
+    byteOf.set(String.fromCharCode(shows ? byte : 256 + hidden.push(byte) - 1), byte);
+  }
+  const all = new Map(tokens.map((token, id) => [token, id])), size = tokens.length;
+  const specials = tokens.filter((_, id) => kinds[id] === 3), ids = new Map(specials.map(name => [name, all.get(name) ?? 0]));
+  const bytes = tokens.map(token => (ids.has(token) ? [...utf8.encode(token)] : Array.from(token, c => byteOf.get(c))));
+  const first = [], ranks = new Map();
+  for (const [character, byte] of byteOf) first[byte] = all.get(character);
+  /** @type {number[]} */
+  const flat = [];
+  const made = merges.map((merge, rank) => {
+    const [a, b] = merge.split(" "), pair = [all.get(a) ?? 0, all.get(b) ?? 0];
+    flat.push(...pair);
+    ranks.set(pair[0] * size + pair[1], rank);
+    return all.get(a + b) ?? 0;
+  });
+  return { merges: flat, ranks, size, bytes, cut: cutAt(specials), ids, first, made, pattern: REAL_PIECE };
 }
 
 /**
  * A text as bytes: ids, and at which of them a piece begins. Specials are one id each.
  * @param {string} text @param {Tokenizer} tokens
  */
-function asBytes(text, { cut, specials, size }) {
+function asBytes(text, { cut, ids: special, first, pattern }) {
   /** @type {number[]} */
   const ids = [];
   /** @type {number[]} */
   const begins = [];
   (cut ? text.split(cut) : [text]).forEach((part, i) => {
-    if (i % 2) { begins.push(ids.length); ids.push(size + specials.indexOf(part)); return; }
-    for (const piece of pieces(part)) {
+    if (i % 2) { begins.push(ids.length); ids.push(special.get(part) ?? 0); return; }
+    for (const piece of pieces(part, pattern)) {
       begins.push(ids.length);
-      for (const byte of utf8.encode(piece)) ids.push(byte);
+      for (const byte of utf8.encode(piece)) {
+        const id = first[byte];
+        if (id !== undefined) ids.push(id);
+      }
     }
   });
   return { ids, begins };
@@ -93,7 +132,7 @@ export function merged(text, tokens, limit = Infinity) {
     for (const i of waiting[rank] ?? []) { // left to right, since the later half of each was made in one pass
       const j = next[i];
       if (gone[i] || ids[i] !== a || ids[j] !== b) continue;
-      ids[i] = 256 + rank;
+      ids[i] = tokens.made[rank];
       gone[j] = 1;
       next[i] = next[j];
       if (next[j] < n) before[next[j]] = i;
