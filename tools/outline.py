@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES, NOTEBOOKS = ROOT / "book" / "pages", ROOT / "notebooks"
 NEED = re.compile(r"^\*\*You need\*\* .*$", re.M)
 ALL_BEFORE = "the chapters before this one"
-COLORS, GROUND = ("#8fb4e0", "#e58a43", "#7fc8a9", "#d9b3ea"), "#16202e"  # one a part of the book
+COLORS, GROUND = ("#8fb4e0", "#e58a43", "#7fc8a9", "#e3c46b", "#d9b3ea"), "#16202e"  # one a part of the book
 WIDTH, ROW, HEADING = 640, 78, 54  # of the map, in its own units
 
 
@@ -39,14 +39,15 @@ def table(folder: Path = PAGES) -> dict:
 def chapters(folder: Path = NOTEBOOKS) -> list[Chapter]:
     """The chapters in `folder`, in order, each with what its first cells say of it."""
     pages, found = table()["pages"], []
-    for path in sorted(folder.glob("[0-9][0-9]_*.ipynb")):
-        number, page = int(path.name[:2]), f"notebooks/{path.stem}"
+    for path in folder.glob("*.ipynb"):
+        page = f"notebooks/{path.stem}"
         text = "\n".join(c.source for c in nbformat.read(path, as_version=4).cells[:6] if c.cell_type == "markdown")
         title, need = re.search(r"^# (.+)$", text, re.M)[1], NEED.search(text)[0]
+        number = int(title.split(".")[0])
         uses = {int(n) for n in re.findall(r"[Cc]hapter (\d+)", need)}
         uses = range(1, number) if ALL_BEFORE in need else sorted(uses)
         found.append(Chapter(number, page, title, pages[page]["adds"], tuple(uses)))
-    return found
+    return sorted(found)
 
 
 # The map
@@ -90,7 +91,7 @@ def picture(found: list[Chapter]) -> str:
 
 def row(c: Chapter, y: int, color: str) -> str:
     """A chapter's number, title and what it adds, and a thin line to its ring or to the last of its dots."""
-    end = column(c.number if c.number < 11 else max(c.uses))
+    end = column(c.number if c.number < 12 else max(c.uses))
     return (
         f'<circle cx="40" cy="{y}" r="24" fill="{color}"/>'
         f'<text x="40" y="{y + 9}" font-size="26" font-weight="bold" fill="{GROUND}" text-anchor="middle">'
@@ -103,7 +104,7 @@ def row(c: Chapter, y: int, color: str) -> str:
 
 def column(number: int) -> int:
     """How far from the left the line of a chapter is."""
-    return WIDTH - 18 - 13 * (10 - number)
+    return WIDTH - 18 - 13 * (11 - number)
 
 
 def bare(title: str) -> str:

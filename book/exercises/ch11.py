@@ -1,130 +1,160 @@
-"""The exercises of chapter 11: seeds on paper, a fair test, an effect, its cause, and a counterexample."""
+"""The exercises of chapter 11: RoPE by hand, RMSNorm, a block of 4-bit weights, grouped queries, and loops."""
 
 import numpy as np
 
-from .engine import ByHand, Exercise, Explore, words
+from helpers.sampling import softmax
+
+from .engine import ByHand, Exercise, words
 
 WORDS = words(__file__)
 
 # 11.1
 
-three_seeds = ByHand(WORDS["three_seeds"])
+rope_by_hand = ByHand(WORDS["rope_by_hand"])
 
 # 11.2
 
 
-def squared(model, part):
-    return float(np.mean((np.asarray(part) - model) ** 2))
+def mean_square(x, **where):
+    return (x**2).mean(keepdims=True, **where)
 
 
-def above(model, part):
-    """How far the numbers lie above the model, on average."""
-    return float(np.mean(np.maximum(np.asarray(part) - model, 0)))
+def normed(x, weight, square):
+    return x / np.sqrt(square + 1e-5) * weight
 
 
-def train(text):
-    return text[: len(text) * 9 // 10]
+def rows(T, C, size=1.0, seed=0):
+    rng = np.random.default_rng(seed)
+    return size * rng.normal(0.5, 1, (T, C)), rng.normal(1, 0.5, C)
 
 
-def held_out(text):
-    return text[len(text) * 9 // 10 :]
-
-
-TEXT = np.random.default_rng(0).normal(0, 1, 40) + np.linspace(0, 3, 40)
-
-examine = Exercise(WORDS["examine"], lambda text, fit, loss: loss(fit(train(text)), held_out(text)))
-examine.inputs = {
-    "40 numbers": (TEXT, np.mean, squared),
-    "another model": (TEXT, np.median, above),
-    "ten numbers": (TEXT[:10], np.mean, above),
-    "23 numbers": (TEXT[:23], np.median, squared),
+rms_norm = Exercise(WORDS["rms_norm"], lambda x, weight: normed(x, weight, mean_square(x, axis=-1)))
+rms_norm.inputs = {
+    "five rows of four": rows(5, 4),
+    "three rows of six": rows(3, 6, seed=1),
+    "one row": rows(1, 8, seed=2),
+    "large numbers": rows(4, 4, 100.0, seed=3),
+    "numbers near 0.001": rows(4, 5, 1e-3, seed=4),
 }
-examine.mistakes = {
-    "on_what_it_learned_from": lambda text, fit, loss: loss(fit(train(text)), train(text)),
-    "fitted_on_all": lambda text, fit, loss: loss(fit(text), held_out(text)),
-    "all_and_all": lambda text, fit, loss: loss(fit(text), text),
-    "measured_on_all": lambda text, fit, loss: loss(fit(train(text)), text),
-    "wrong_order": lambda text, fit, loss: loss(held_out(text), fit(train(text))),
-    "exchanged": lambda text, fit, loss: loss(fit(held_out(text)), train(text)),
+rms_norm.mistakes = {
+    "mean_subtracted": lambda x, weight: normed(
+        x - x.mean(axis=-1, keepdims=True), weight, mean_square(x - x.mean(axis=-1, keepdims=True), axis=-1)
+    ),
+    "no_root": lambda x, weight: x / (mean_square(x, axis=-1) + 1e-5) * weight,
+    "sum_not_mean": lambda x, weight: normed(x, weight, (x**2).sum(axis=-1, keepdims=True)),
+    "down_the_columns": lambda x, weight: normed(x, weight, mean_square(x, axis=0)),
+    "all_rows_at_once": lambda x, weight: normed(x, weight, mean_square(x)),
+    "outside_the_root": lambda x, weight: x / (np.sqrt(mean_square(x, axis=-1)) + 1e-5) * weight,
+    "nothing_added": lambda x, weight: x / np.sqrt(mean_square(x, axis=-1)) * weight,
+    "weight_forgotten": lambda x, weight: normed(x, 1.0, mean_square(x, axis=-1)),
 }
 
 # 11.3
 
-A, B = np.array([1.62, 1.55, 1.71, 1.60]), np.array([1.50, 1.46, 1.58, 1.51])
+
+def halves(raw):
+    return raw[:4].view(np.float16).astype(float)
 
 
-def mean_and_error(d, ddof=1, power=0.5):
-    return d.mean(), d.std(ddof=ddof) / len(d) ** power
+def numbers(raw):
+    return np.concatenate([raw[4:] & 15, raw[4:] >> 4])
 
 
-effect = Exercise(WORDS["effect"], lambda without, whole: mean_and_error(without - whole))
-effect.inputs = {
-    "four seeds": (A, B),
-    "a part that does nothing": (np.array([1.0, 2.0, 3.0]), np.array([1.1, 1.9, 3.0])),
-    "two seeds": (A[:2], B[1:3]),
-    "ten seeds": (np.random.default_rng(1).normal(2, 0.1, 10), np.random.default_rng(2).normal(1.8, 0.1, 10)),
+def block(scale, least, seed):
+    packed = np.random.default_rng(seed).integers(0, 256, 16, dtype=np.uint8)
+    return (np.concatenate([np.array([scale, least], np.float16).view(np.uint8), packed]),)
+
+
+unpack = Exercise(WORDS["unpack"], lambda raw: numbers(raw) * halves(raw)[0] + halves(raw)[1])
+unpack.inputs = {
+    "a block": block(0.01, -0.08, 0),
+    "a scale of 1 and a smallest value of 0": block(1, 0, 1),
+    "only positive weights": block(0.5, 2, 2),
+    "only negative weights": block(0.02, -3, 3),
 }
-effect.mistakes = {
-    "unpaired": lambda a, b: ((a - b).mean(), np.sqrt((a.var(ddof=1) + b.var(ddof=1)) / len(a))),
-    "spread_of_one_run": lambda without, whole: mean_and_error(without - whole, power=0),
-    "divided_by_n": lambda without, whole: mean_and_error(without - whole, ddof=0),
-    "of_one_run_by_n": lambda without, whole: mean_and_error(without - whole, ddof=0, power=0),
-    "sign": lambda without, whole: mean_and_error(whole - without),
-    "divided_by_count": lambda without, whole: mean_and_error(without - whole, power=1),
+unpack.mistakes = {
+    "neighbors_in_a_byte": lambda raw: (
+        np.stack([raw[4:] & 15, raw[4:] >> 4], axis=1).ravel() * halves(raw)[0] + halves(raw)[1]
+    ),
+    "high_halves_first": lambda raw: np.concatenate([raw[4:] >> 4, raw[4:] & 15]) * halves(raw)[0] + halves(raw)[1],
+    "not_moved_down": lambda raw: np.concatenate([raw[4:] & 15, raw[4:] & 240]) * halves(raw)[0] + halves(raw)[1],
+    "scale_and_smallest_swapped": lambda raw: numbers(raw) * halves(raw)[1] + halves(raw)[0],
+    "smallest_subtracted": lambda raw: numbers(raw) * halves(raw)[0] - halves(raw)[1],
+    "smallest_forgotten": lambda raw: numbers(raw) * halves(raw)[0],
+    "scale_after_the_sum": lambda raw: (numbers(raw) + halves(raw)[1]) * halves(raw)[0],
+    "numbers_as_they_are": lambda raw: numbers(raw).astype(float),
+    "low_halves_only": lambda raw: (raw[4:] & 15) * halves(raw)[0] + halves(raw)[1],
 }
 
 # 11.4
 
-PART = np.array([False, False, False, True, True, True, False, True])
-STEPS = np.array([100, 100, 400, 400, 400, 100, 100, 400])
-HELPS = np.array([2.0, 2.2, 1.5, 1.3, 1.2, 1.8, 2.1, 1.4])
-HARMS = np.array([2.0, 2.1, 1.4, 1.5, 1.6, 2.3, 2.2, 1.7])  # worse at both lengths, and yet better on average
+
+def attend(q, k, v, mask, key=lambda h, group, K: h // group, value=None, scale=None):
+    """Every head on its own. `key` and `value` say which shared head it uses: steps that can go wrong."""
+    H, _, D = q.shape
+    K, value = len(k), value or key
+    heads = []
+    for h in range(H):
+        scores = q[h] @ k[key(h, H // K, K)].T / (scale or np.sqrt(D))
+        heads.append(softmax(scores + mask) @ v[value(h, H // K, K)])
+    return np.stack(heads)
 
 
-def saved(part, loss):
-    return loss[~part].mean() - loss[part].mean()
+def parts(H, K, T, D, seed=0):
+    rng = np.random.default_rng(seed)
+    q, k, v = (rng.normal(size=(heads, T, D)) for heads in (H, K, K))
+    return q, k, v, np.triu(np.full((T, T), -np.inf), 1)
 
 
-def saved_at_each(part, steps, loss, *, one_sided=False):
-    """What the part saves at each number of steps, by default only where there are runs of both kinds."""
-    at = [steps == s for s in np.unique(steps)]
-    return [saved(part[here], loss[here]) for here in at if one_sided or 0 < part[here].mean() < 1]
-
-
-cause = Exercise(WORDS["cause"], lambda part, steps, loss: np.mean(saved_at_each(part, steps, loss)))
-cause.inputs = {
-    "eight runs": (PART, STEPS, HELPS),
-    "a part that does harm": (PART, STEPS, HARMS),
-    "a part that does nothing": (PART, STEPS, 3 - STEPS / 200),
-    "a length where every run has the part": (np.r_[PART[:6], True, True], np.r_[STEPS[:6], 800, 800], HELPS),
-    "three lengths": (np.arange(9) % 4 > 1, np.repeat([50, 100, 200], [4, 3, 2]), 3 / np.arange(2.0, 11)),
+in_turn = lambda h, group, K: h % K  # noqa: E731
+grouped = Exercise(WORDS["grouped"], lambda q, k, v, mask: attend(q, k, v, mask))
+grouped.inputs = {
+    "four query heads and two key heads": parts(4, 2, 5, 4),
+    "nine query heads and three key heads": parts(9, 3, 4, 2, seed=1),
+    "as many key heads as query heads": parts(3, 3, 4, 4, seed=2),
+    "one key head for all": parts(4, 1, 3, 6, seed=3),
 }
-cause.mistakes = {
-    "all_with_against_all_without": lambda part, steps, loss: saved(part, loss),
-    "coefficient": lambda part, steps, loss: np.corrcoef(part, loss)[0, 1],
-    "sign_of_the_effect": lambda *args: -np.mean(saved_at_each(*args)),
-    "longest_alone": lambda part, steps, loss: saved(part[steps == steps.max()], loss[steps == steps.max()]),
-    "added_up": lambda *args: np.sum(saved_at_each(*args)),
-    "mean_of_nothing": lambda *args: np.mean(saved_at_each(*args, one_sided=True)),
+grouped.mistakes = {
+    "in_turn": lambda q, k, v, mask: attend(q, k, v, mask, in_turn),
+    "values_in_turn": lambda q, k, v, mask: attend(q, k, v, mask, value=in_turn),
+    "keys_in_turn": lambda q, k, v, mask: attend(q, k, v, mask, in_turn, lambda h, group, K: h // group),
+    "the_first_for_all": lambda q, k, v, mask: attend(q, k, v, mask, lambda h, group, K: 0),
+    "not_scaled": lambda q, k, v, mask: attend(q, k, v, mask, scale=1),
+    "scaled_by_D": lambda q, k, v, mask: attend(q, k, v, mask, scale=q.shape[-1]),
+    "mask_forgotten": lambda q, k, v, mask: attend(q, k, v, np.zeros_like(mask)),
+    "keys_as_values": lambda q, k, v, mask: attend(q, k, k, mask),
 }
 
 # 11.5
 
 
-@Explore
-def greedy_is_not_best(tables):
-    first, second = (np.asarray(part, dtype=float) for part in tables())
-    if first.shape != (2,) or second.shape != (2, 2):
-        return f"The arrays must have the shapes (2,) and (2, 2); got {first.shape} and {second.shape}."
-    if first.min() < 0 or second.min() < 0 or not np.allclose(first.sum(), 1) or not np.allclose(second.sum(axis=1), 1):
-        return "At least one of your rows isn't a distribution. Its numbers must not be negative, and must sum to 1."
-    both = first[:, None] * second
-    if np.isclose(first[0], first[1]):
-        return "Both first tokens are equally likely, so greedy decoding has no favorite. Make one of them more likely."
-    taken = both[first.argmax()].max()
-    if taken >= both.max() - 1e-12:
-        return (
-            f"Greedy decoding finds a text with probability {taken:.3f}, and none is more likely. "
-            "Make the second token less certain after the first token that it takes."
-        )
-    return None
+def shortest(ids, times=3, lengths=None, end=None):
+    """The first of the lengths for which the text up to `end` ends in that many equal pieces; 0 if there's none."""
+    ids = list(ids)[:end]
+    for n in lengths or range(1, len(ids) // times + 1):
+        pieces = [ids[len(ids) - (i + 1) * n : len(ids) - i * n] for i in range(times)]
+        if n * times <= len(ids) and all(piece == pieces[0] for piece in pieces):
+            return n
+    return 0
+
+
+loop = Exercise(WORDS["loop"], lambda ids: shortest(ids))
+loop.inputs = {
+    "a piece of two": ([1, 2, 3, 7, 8, 7, 8, 7, 8],),
+    "one token three times": ([6, 5, 5, 5],),
+    "a piece of three": ([9, 1, 2, 3, 1, 2, 3, 1, 2, 3],),
+    "only twice": ([1, 2, 1, 2],),
+    "one token six times": ([4, 4, 4, 4, 4, 4],),
+    "a loop that has ended": ([7, 8, 7, 8, 7, 8, 1],),
+    "doubles inside a piece": ([1, 1, 2, 1, 1, 2, 1, 1, 2],),
+    "no tokens": ([],),
+}
+loop.mistakes = {
+    "twice_is_enough": lambda ids: shortest(ids, times=2),
+    "four_times": lambda ids: shortest(ids, times=4),
+    "the_longest": lambda ids: shortest(ids, lengths=range(len(ids) // 3, 0, -1)),
+    "single_tokens_only": lambda ids: shortest(ids, lengths=[1]),
+    "anywhere": lambda ids: max((shortest(ids, end=end) for end in range(len(ids) + 1)), default=0),
+    "the_whole_loop": lambda ids: 3 * shortest(ids),
+    "minus_one": lambda ids: shortest(ids) or -1,
+}

@@ -10,6 +10,7 @@
 - Look: when a style, a script, a figure's code, or this folder changes, all pages are written again; no notebook runs.
 - Widgets: a figure carries its state; the site ships the code and the style once, for the pages that have figures.
   MyST-NB's second copy of the state is dropped.
+- A real model: the site has SmolLM2's file beside its pages, in parts that a page can load from a disk.
 - Paper: code is printed in its light colors, even from a dark page.
 - Weight: the theme's icons come from its font (0.2 MB), not from the script that draws the same ones (1.5 MB).
 """
@@ -25,10 +26,13 @@ from pathlib import Path
 import nbformat
 from docutils import nodes
 from myst_nb.sphinx_ import NbMetadataCollector
+from sphinx.util import logging
 
 from book.jupyter import mathjax_folder
 from book.widgets import modules
+from book.widgets.chat import manifest, write_parts
 
+logger = logging.getLogger(__name__)
 MATHJAX_FILES = ("tex-chtml.js", "input/tex/extensions", "output/chtml/fonts/woff-v2")
 CODE_FILES = ("*.py", "*.toml", "*.safetensors")
 WORDS_A_MINUTE = 200  # slower than a novel: there are formulas
@@ -94,6 +98,15 @@ def ship_widgets(app):
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in modules.site_files().items():
         (folder / name).write_text(text, encoding="utf-8")
+
+
+def ship_model(app):
+    """Puts SmolLM2's file beside the pages, in parts, for the figures that run it; without a network, a note."""
+    if "notebooks/11_a_real_model" not in app.env.found_docs:
+        return
+    write_parts(Path(app.outdir) / "_static" / "smollm2")
+    if not manifest()["parts"]:
+        logger.info("SmolLM2 couldn't be downloaded, so the pages say that they came without it.")
 
 
 def load_widgets(app, pagename, templatename, context, doctree):
@@ -177,6 +190,7 @@ def print_light_code(app, exception):
 
 def finish(app, exception):
     if exception is None and app.builder.format == "html":
+        ship_model(app)
         copy_mathjax(app)
         drop_icon_script(app)
     if app._warncount:  # Sphinx has no public name for it

@@ -8,6 +8,7 @@ Left out: models of another kind than Llama.
 from __future__ import annotations
 
 import base64
+import json
 import textwrap
 import zlib
 from functools import cache
@@ -49,9 +50,7 @@ def part(i: int) -> bytes:
 def write_parts(folder: Path) -> None:
     """The model's file as scripts in `folder`, which a page can load even from a disk. Skipped if they're there."""
     assign = "(globalThis.nextWordParts ??= {})"
-    said = f'{assign}["manifest"] = {{ size: {manifest()["size"]}, check: {manifest()["check"]}, ' + (
-        f"parts: {manifest()['parts']} }};\n"
-    )
+    said = f'{assign}["manifest"] = {json.dumps(manifest())};\n'
     folder.mkdir(parents=True, exist_ok=True)
     done = folder / "manifest.js"
     if done.is_file() and done.read_text(encoding="ascii") == said:
@@ -60,6 +59,10 @@ def write_parts(folder: Path) -> None:
         text = f'{assign}["{i:02}"] = "{base64.b64encode(part(i)).decode()}";\n'
         (folder / f"{i:02}.js").write_text(text, encoding="ascii")
     done.write_text(said, encoding="ascii")  # last: it says that all parts are there
+
+
+def rounded(p) -> float:
+    return round(float(p), 5)
 
 
 class Chat(Widget):
@@ -103,9 +106,10 @@ class Chat(Widget):
             chosen = sampling.sample(p, rng=random)
             best = list(np.argsort(-own, kind="stable")[:BARS])
             best = best if chosen in best else [*best[:-1], chosen]
-            bars = [{"id": int(i), "text": tokenizer.decode([i]), "p": round(float(p[i]), 5), "own": round(float(own[i]), 5)}
-                    for i in best]  # fmt: skip
-            said.append({"p": round(float(own[chosen]), 5), "bars": bars})
+            bars = [
+                {"id": int(i), "text": tokenizer.decode([i]), "p": rounded(p[i]), "own": rounded(own[i])} for i in best
+            ]
+            said.append({"p": rounded(own[chosen]), "bars": bars})
             return chosen
 
         written = model.generate(ids, steps, choose, stop=end)[len(ids) :]

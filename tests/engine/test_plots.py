@@ -54,12 +54,6 @@ def test_heatmap_keeps_the_matrix_and_writes_numbers():
     assert [text.get_text() for text in ax.texts] == ["0.25", "0.75", "1", "0"]
 
 
-def test_attention_map_puts_queries_in_rows():
-    ax = plots.attention_map(np.eye(2), ["the", "cat"])
-    assert "key" in ax.get_xlabel() and "query" in ax.get_ylabel()
-    assert [label.get_text() for label in ax.get_yticklabels()] == ["the", "cat"]
-
-
 def test_points_stand_at_their_places_inside_the_limits():
     xy = np.array([[0.0, 1.0], [2.0, -1.0]])
     ax = plots.points(xy, ["a", "b"])

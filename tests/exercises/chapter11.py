@@ -1,6 +1,6 @@
 """What readers may write in chapter 11."""
 
-import statistics
+import math
 
 import numpy as np
 
@@ -9,79 +9,75 @@ from book.exercises import check
 from . import other_style, wrong
 
 
-@other_style(check.ch11.examine)
-def with_names(text, fit, loss):
-    n = int(0.9 * len(text))
-    train, held_out = text[:n], text[n:]
-    return loss(fit(train), held_out)
+@other_style(check.ch11.rms_norm)
+def row_by_row(x, weight):
+    out = []
+    for row in x:
+        root = math.sqrt(sum(v * v for v in row) / len(row) + 1e-5)
+        out.append([v / root * w for v, w in zip(row, weight)])
+    return out
 
 
-@wrong(check.ch11.examine, "fitted_on_all")
-def peeked(text, fit, loss):
-    model = fit(text)
-    return loss(model, text[len(text) * 9 // 10 :])
+@wrong(check.ch11.rms_norm, "mean_subtracted")
+def layer_norm(x, weight):
+    x = x - x.mean(-1)[:, None]
+    return weight * x / (x.var(-1)[:, None] + 1e-5) ** 0.5
 
 
-@wrong(check.ch11.examine, "wrong_order")
-def part_first(text, fit, loss):
-    cut = len(text) * 9 // 10
-    model = fit(text[:cut])
-    return loss(text[cut:], model)
+@wrong(check.ch11.rms_norm, "sum_not_mean")
+def length(x, weight):
+    return x / np.sqrt((x * x).sum(1, keepdims=True) + 1e-5) * weight
 
 
-@other_style(check.ch11.effect)
-def by_statistics(without, whole):
-    pairs = [a - b for a, b in zip(without, whole)]
-    return [statistics.mean(pairs), statistics.stdev(pairs) / len(pairs) ** 0.5]
+@other_style(check.ch11.unpack)
+def one_at_a_time(raw):
+    scale, least = np.frombuffer(raw[:4].tobytes(), np.float16)
+    low = [float(scale) * (int(byte) % 16) + float(least) for byte in raw[4:]]
+    high = [float(scale) * (int(byte) // 16) + float(least) for byte in raw[4:]]
+    return low + high
 
 
-@wrong(check.ch11.effect, "divided_by_n")
-def numpys_default(without, whole):
-    d = np.subtract(without, whole)
-    return d.mean(), np.std(d) / np.sqrt(d.size)
+@wrong(check.ch11.unpack, "neighbors_in_a_byte")
+def in_pairs(raw):
+    scale, least = raw[:4].view(np.float16).astype(float)
+    return [scale * n + least for byte in raw[4:] for n in (byte & 15, byte >> 4)]
 
 
-@wrong(check.ch11.effect, "of_one_run_by_n")
-def spread_of_pairs(without, whole):
-    pairs = without - whole
-    return np.mean(pairs), np.std(pairs)
+@wrong(check.ch11.unpack, "smallest_forgotten")
+def scaled(raw):
+    return float(raw[:2].view(np.float16)[0]) * np.r_[raw[4:] % 16, raw[4:] // 16]
 
 
-@other_style(check.ch11.cause)
-def in_a_dictionary(part, steps, loss):
-    groups = {}
-    for p, s, x in zip(part, steps, loss):
-        groups.setdefault(s, ([], []))[int(p)].append(x)
-    return statistics.mean(statistics.mean(a) - statistics.mean(b) for a, b in groups.values() if a and b)
+@other_style(check.ch11.grouped)
+def repeated(q, k, v, mask):
+    k, v = (np.repeat(part, len(q) // len(k), axis=0) for part in (k, v))
+    scores = q @ k.swapaxes(1, 2) / math.sqrt(q.shape[-1]) + mask
+    e = np.exp(scores - scores.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True) @ v
 
 
-@wrong(check.ch11.cause, "added_up")
-def total(part, steps, loss):
-    saved = 0
-    for s in set(steps):
-        groups = [[x for x, p, n in zip(loss, part, steps) if n == s and p == has] for has in (False, True)]
-        if all(groups):
-            saved += statistics.mean(groups[0]) - statistics.mean(groups[1])
-    return saved
+@wrong(check.ch11.grouped, "in_turn")
+def tiled(q, k, v, mask):
+    k, v = (np.tile(part, (len(q) // len(k), 1, 1)) for part in (k, v))
+    scores = q @ k.swapaxes(1, 2) / math.sqrt(q.shape[-1]) + mask
+    e = np.exp(scores - scores.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True) @ v
 
 
-wrong(check.ch11.cause, "all_with_against_all_without")(
-    lambda part, steps, loss: np.mean(loss[part == 0]) - np.mean(loss[part == 1])
-)
+@other_style(check.ch11.loop)
+def from_the_end(ids):
+    back = ids[::-1]
+    return next((n for n in range(1, len(ids) + 1) if len(ids) >= 3 * n and back[: 2 * n] == back[n : 3 * n]), 0)
 
 
-@wrong(check.ch11.cause, "coefficient")
-def how_closely(part, steps, loss):
-    x, y = part - np.mean(part), loss - loss.mean()
-    return (x * y).sum() / np.sqrt((x * x).sum() * (y * y).sum())
+@wrong(check.ch11.loop, "twice_is_enough")
+def two_pieces(ids):
+    for n in range(1, len(ids) // 2 + 1):
+        if ids[-n:] == ids[-2 * n : -n]:
+            return n
+    return 0
 
 
-wrong(check.ch11.cause, "mean_of_nothing")(
-    lambda part, steps, loss: np.mean(
-        [loss[(steps == s) & ~part].mean() - loss[(steps == s) & part].mean() for s in set(steps)]
-    )
-)
-other_style(check.ch11.greedy_is_not_best)(lambda: (np.array([0.55, 0.45]), np.array([[0.5, 0.5], [0.95, 0.05]])))
-wrong(check.ch11.greedy_is_not_best, "none is more likely")(lambda: ([0.9, 0.1], [[0.5, 0.5], [1.0, 0.0]]))
-wrong(check.ch11.greedy_is_not_best, "isn't a distribution")(lambda: ([0.6, 0.5], [[0.5, 0.5], [1.0, 0.0]]))
-wrong(check.ch11.greedy_is_not_best, "no favorite")(lambda: ([0.5, 0.5], [[0.5, 0.5], [1.0, 0.0]]))
+@wrong(check.ch11.loop, "single_tokens_only")
+def last_three(ids):
+    return int(len(ids) > 2 and len(set(ids[-3:])) == 1)
