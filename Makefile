@@ -70,6 +70,7 @@ bench: .venv/reference.done
 	$(PY) -m benchmarks.run $(ARGS)
 	$(PY) -m benchmarks.pretrained
 	$(PY) -m benchmarks.widgets
+	$(PY) -m benchmarks.chat
 
 strip: .venv/reader.done
 	@$(PY) -m tools.strip

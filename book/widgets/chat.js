@@ -1,6 +1,6 @@
 // @ts-check
-// A chat with SmolLM2, which runs in the page's worker once the reader asks for it. Until then, the figure shows what the
-// model wrote when the page was made. What happens is up to chat_state.js; this is what it looks like.
+// A chat with SmolLM2, which runs in the page's worker once the reader asks for it. Until then, the figure shows what
+// the model wrote when the page was made. What happens is up to chat_state.js; this is what it looks like.
 /** @import { ChatEvent, Turn } from "./chat_state.js" */
 import { after, begin, busy, headOf, shown, texts, transcript } from "./chat_state.js";
 import { client } from "./llama_client.js";
@@ -19,7 +19,7 @@ export default widget(frame => {
   const { model, root, on, cleanup } = frame;
   const get = (/** @type {string} */ name) => model.get(name);
   let state = begin({ prompt: get("prompt"), ...get("recorded") }), waiting = 0;
-  let began = 0, wrote = 0; // when the first token of an answer arrived, and how many have since
+  let began = 0, ended = 0, wrote = 0; // when the first and the last token of an answer arrived, and how many did
   const link = client(model), say = announcer(frame);
   root.classList.add("nw-chat");
 
@@ -27,8 +27,10 @@ export default widget(frame => {
   function send(event) {
     const was = state;
     state = after(state, event);
-    if (event.type === "token") wrote++;
-    if (event.type === "token" && wrote === 1) began = performance.now();
+    if (event.type === "token") {
+      ended = performance.now();
+      if (++wrote === 1) began = ended;
+    }
     if (state.phase === "reading" && was.phase === "ready") {
       wrote = 0;
       const setting = [get("temperature"), get("vocab_size"), get("top_p"), 0];
@@ -68,9 +70,9 @@ export default widget(frame => {
       }
     });
   }
-  /** @param {any} old @param {any} turn */
+  /** @param {Turn} old @param {Turn} turn */
   const grewFrom = (old, turn) => old === turn
-    || (old.who === "model" && turn.who === "model" && old.said.every((/** @type {any} */ s, /** @type {number} */ i) => s === turn.said[i]));
+    || (old.who === "model" && turn.who === "model" && old.said.every((token, i) => token === turn.said[i]));
   /** @param {Turn} turn */
   function added(turn) {
     const name = h("span", { class: "nw-chat-who nw-muted" }, turn.who === "you" ? "You" : "SmolLM2");
@@ -81,7 +83,8 @@ export default widget(frame => {
   }
   /** Arrow keys move between tokens. @param {KeyboardEvent} event @param {number} turn @param {number} i */
   function step(event, turn, i) {
-    const { spans } = drawn[turn], to = { ArrowRight: i + 1, ArrowLeft: i - 1, Home: 0, End: spans.length - 1 }[event.key];
+    const { spans } = drawn[turn];
+    const to = { ArrowRight: i + 1, ArrowLeft: i - 1, Home: 0, End: spans.length - 1 }[event.key];
     if (event.key === "Enter" || event.key === " ") send({ type: "pick", turn, i });
     else if (to === undefined || !spans[to]) return;
     else {
@@ -103,7 +106,8 @@ export default widget(frame => {
   const ask = (text = box.value) => {
     if (state.phase === "ready" && text.trim()) send({ type: "send", text: text.trim() });
   };
-  const sendButton = button("Send", () => { if (busy(state)) link.send({ type: "stop" }); else ask(); }, { class: "nw-chat-send" });
+  const sendOrStop = () => { if (busy(state)) link.send({ type: "stop" }); else ask(); };
+  const sendButton = button("Send", sendOrStop, { class: "nw-chat-send" });
   const loadButton = button("", () => { link.load(); }, { class: "nw-chat-load" });
   const bar = h("progress", { max: 1, value: 0, "aria-label": "Loading the model" });
   const said = h("p", { class: "nw-chat-said", role: "status" });
@@ -121,7 +125,8 @@ export default widget(frame => {
     title.textContent = !found.length ? "" : picked
       ? `What could have been here instead of “${visible(there ?? "")}”`
       : busy(state) ? "The token it just drew" : "The last step";
-    while (bars.children.length < found.length) bars.append(h("div", { role: "listitem" }, h("span"), h("i", {}, h("b", { class: "nw-moves" })), h("span")));
+    while (bars.children.length < found.length)
+      bars.append(h("div", { role: "listitem" }, h("span"), h("i", {}, h("b", { class: "nw-moves" })), h("span")));
     [...bars.children].forEach((row, i) => {
       const { text = "", p = 0 } = found[i] ?? {}, [name, lane, value] = row.children;
       /** @type {HTMLElement} */ (row).hidden = i >= found.length;
@@ -169,8 +174,9 @@ export default widget(frame => {
       element.style.setProperty("--w", String(w));
     });
     const best = [...weights.keys()].sort((a, b) => weights[b] - weights[a]).slice(0, ATTENDED);
-    attended.textContent = state.looked ? `In head ${head} of block ${layer}, “${visible(all[state.looked.position]?.text ?? "")}” attends `
-      + `most to ${best.map(i => `“${visible(all[i].text)}” (${share(weights[i])})`).join(", ")}.` : "";
+    const looking = visible(all[state.looked?.position ?? 0]?.text ?? "");
+    attended.textContent = state.looked ? `In head ${head} of block ${layer}, “${looking}” attends most to `
+      + `${best.map(i => `“${visible(all[i].text)}” (${share(weights[i])})`).join(", ")}.` : "";
   }
 
   // All of it
@@ -179,9 +185,11 @@ export default widget(frame => {
     cancelAnimationFrame(waiting);
     waiting = 0;
     const { phase, filled, size, prompt, read, note } = state, working = busy(state);
-    const away = phase === "away" || phase === "broken", atWork = state.recorded ? "" : `${count(wrote, "token")}, `
-      + `${(wrote / Math.max(0.001, (performance.now() - began) / 1000)).toFixed(0)} per second`;
-    loadButton.textContent = phase === "broken" ? "Try again" : `Load the model: ${megabytes(get("file_size"))}, stays on this device`;
+    const rate = (wrote - 1) / Math.max(0.001, (ended - began) / 1000);
+    const wroteIt = `${count(wrote, "token")}${wrote > 1 ? `, ${rate.toFixed(0)} per second` : ""}`;
+    loadButton.textContent = phase === "broken" ? "Try again"
+      : `Load the model: ${megabytes(get("file_size"))}, stays on this device`;
+    const away = phase === "away" || phase === "broken";
     loadButton.hidden = !away;
     bar.hidden = phase !== "loading";
     bar.value = size ? filled / size : 0;
@@ -190,12 +198,12 @@ export default widget(frame => {
     sendButton.textContent = working ? "Stop" : "Send";
     enable(working || box.value.trim() !== "", sendButton);
     said.textContent = phase === "loading" ? `Loading: ${megabytes(filled)} of ${megabytes(size)}.`
-      : phase === "missing" ? "This copy of the page came without the model (98 MB), so it can't answer here. You see what "
-        + "it wrote when the page was made."
+      : phase === "missing" ? "This copy of the page has no model in it, so it can't answer here. Above is "
+        + "what the model wrote when the page was made."
       : phase === "reading" ? `Reading: ${whole(read)} of ${count(prompt.length, "token")}.`
-      : phase === "writing" ? `Writing: ${atWork}.`
-      : note || (state.recorded ? "The model wrote this when the page was made." : state.turns.length ? `${atWork}.` : "");
-    if (phase === "ready" && !note && state.recorded) said.textContent = "The model is ready. Send your message, or change it first.";
+      : phase === "writing" ? `Writing: ${wroteIt}.`
+      : note || (phase === "ready" && state.recorded ? "The model is ready. Send your message."
+      : state.recorded ? "The model wrote this when the page was made." : wrote ? `${wroteIt}.` : "");
     paintTurns();
     paintBars();
     paintChips();
@@ -207,15 +215,17 @@ export default widget(frame => {
 
   const again = button("Answer again", () => send({ type: "again" }));
   const clear = button("New chat", () => send({ type: "clear" }));
-  const shown2 = (/** @type {number} */ x) => x.toFixed(2);
+  const decimals = (/** @type {number} */ x) => x.toFixed(2);
   root.append(log,
     h("p", { class: "nw-chat-legend nw-muted" }, h("span", {}, "p of each token:"), LEVELS.map((text, i) =>
       h("span", {}, h("i", { class: `nw-chat-level${i}` }, "a"), text))),
     loadButton, bar, ready, examples.length ? h("div", { class: "nw-row" }, examples) : "", said,
     title, bars,
-    h("div", { class: "nw-controls" }, slider(frame, "temperature", { label: "temperature", step: 0.05, shown: shown2 })),
+    h("div", { class: "nw-controls" },
+      slider(frame, "temperature", { label: "temperature", step: 0.05, shown: decimals })),
     h("details", { class: "nw-chat-more" }, h("summary", {}, "More"),
-      h("div", { class: "nw-controls" }, slider(frame, "top_p", { label: "top-p", shown: shown2 }), numberBox(frame, "seed", "seed")),
+      h("div", { class: "nw-controls" },
+        slider(frame, "top_p", { label: "top-p", shown: decimals }), numberBox(frame, "seed", "seed")),
       h("div", { class: "nw-row" }, again, clear)),
     tokens);
   on("prompt", () => {

@@ -11,7 +11,7 @@
  *   phase: "away" | "missing" | "loading" | "ready" | "reading" | "writing" | "broken",
  *   filled: number, size: number,              // bytes of the model, while it's loading
  *   turns: Turn[],
- *   prompt: Token[], read: number,             // what the model was given in all, and how many tokens of it it has read
+ *   prompt: Token[], read: number,             // all that the model was given, and how many tokens it has read
  *   picked: { turn: number, i: number } | null,  // the token whose alternatives the reader looks at
  *   layers: number, heads: number, fast: boolean,
  *   looked: { position: number, weights: Float32Array } | null,
@@ -47,7 +47,10 @@ export function transcript({ prompt, turns }) {
 export function shown(state) {
   const { picked, turns } = state, turn = turns.at(-1);
   const from = picked && turns[picked.turn];
-  if (picked && from?.who === "model") return { bars: from.said[picked.i]?.bars ?? [], there: from.said[picked.i]?.text };
+  if (picked && from?.who === "model") {
+    const { bars, text } = from.said[picked.i];
+    return { bars, there: text };
+  }
   if (state.last.length) return { bars: state.last, there: undefined };
   return { bars: turn?.who === "model" ? turn.said.at(-1)?.bars ?? [] : [], there: undefined };
 }
@@ -64,7 +67,10 @@ export function after(state, event) {
     case "missing": return { ...state, phase: "missing" };
     case "opening": return { ...state, phase: "loading", filled: 0, size: event.size, note: "" };
     case "progress": return { ...state, phase: "loading", filled: event.filled, size: event.size };
-    case "ready": return { ...state, phase: "ready", layers: event.layers, heads: event.heads, fast: event.fast, note: "" };
+    case "ready": {
+      const { layers, heads, fast } = event;
+      return { ...state, phase: "ready", layers, heads, fast, note: "" };
+    }
     case "send": {
       if (phase !== "ready" || !event.text.trim()) return state;
       const before = state.recorded ? [] : turns;
@@ -83,10 +89,13 @@ export function after(state, event) {
     case "token": {
       const turn = turns.at(-1);
       if (!busy(state) || turn?.who !== "model") return state;
-      return { ...state, phase: "writing", turns: [...turns.slice(0, -1), { who: "model", said: [...turn.said, event.token] }] };
+      const said = [...turn.said, event.token];
+      return { ...state, phase: "writing", turns: [...turns.slice(0, -1), { who: "model", said }] };
     }
-    case "done": return busy(state)
-      ? { ...state, phase: "ready", note: DONE[/** @type {keyof typeof DONE} */ (event.why)], last: event.bars ?? [] } : state;
+    case "done": {
+      const why = /** @type {keyof typeof DONE} */ (event.why);
+      return busy(state) ? { ...state, phase: "ready", note: DONE[why], last: event.bars ?? [] } : state;
+    }
     case "looked": return { ...state, looked: { position: event.position, weights: event.weights } };
     case "pick": {
       const same = state.picked?.turn === event.turn && state.picked?.i === event.i;

@@ -1,5 +1,5 @@
 // @ts-check
-// A chat as the text a model reads, and which parts of it are the template: `pretrained.chat` in Python. Pure functions.
+// A chat as the text a model reads, and which parts of it are the template: `pretrained.chat` in Python.
 /** @import { Tokenizer } from "./tokenizers.js" */
 import { merged } from "./tokenizers.js";
 

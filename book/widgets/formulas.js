@@ -50,7 +50,7 @@ function keep(p, ids) {
 /** @template {Numbers} T @param {T} p @param {number} k */
 export const topK = (p, k) => keep(p, ranking(p).slice(0, k));
 
-/** `ranking`, as far as the first values sum to `share`. Sorting only those is many times as fast for a large vocabulary.
+/** `ranking`, until the values sum to `share`: for a large vocabulary, many times as fast as sorting all of them.
  * @param {Numbers} p @param {number} share */
 function leading(p, share) {
   for (let limit = 1e-2; limit > 1e-9; limit /= 10) {

@@ -5,8 +5,8 @@
 /** @typedef {{ at: number, shape: number[], kind: number }} Place  of a tensor's bytes; shape: fastest axis first */
 
 const SIZES = [1, 1, 2, 2, 4, 4, 4, 1, 0, 0, 8, 8, 8]; // bytes of a value, by its kind
-const READ = ["Uint8", "Int8", "Uint16", "Int16", "Uint32", "Int32", "Float32", "Uint8", "", "", "BigUint64", "BigInt64",
-  "Float64"]; // how DataView reads it
+const READ = ["Uint8", "Int8", "Uint16", "Int16", "Uint32", "Int32", "Float32", "Uint8", "", "", "BigUint64",
+  "BigInt64", "Float64"]; // how DataView reads it
 const STRING = 8, ARRAY = 9;
 const utf8 = new TextDecoder();
 

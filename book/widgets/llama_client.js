@@ -1,7 +1,7 @@
 // @ts-check
-// The page's side of SmolLM2: one worker for all figures of a page, and the way its file gets there. A site has the file
-// in pieces, as scripts, because a page on a disk may load scripts and nothing else. In JupyterLab, the kernel sends it.
-// Nothing is loaded before `load` is called, except from the browser's own database after a first time.
+// The page's side of SmolLM2: one worker for all figures of a page, and the way its file gets there. A site has the
+// file in pieces, as scripts, because a page on a disk may load scripts and nothing else. In JupyterLab, the kernel
+// sends it. Nothing is loaded before `load` is called, except from the browser's own database after a first time.
 /** @import { Model } from "./types.js" */
 import { address } from "./llama_worker.js";
 
@@ -20,17 +20,18 @@ function siteSource() {
   const folder = new URL("smollm2/", script.src);
   /** @param {string} name @returns {Promise<any>} */
   const load = name => new Promise((done, failed) => {
+    const problem = (/** @type {string} */ what) => failed(new Error(`The file smollm2/${name}.js ${what}.`));
     const element = Object.assign(document.createElement("script"), { src: new URL(`${name}.js`, folder).href });
     element.onload = () => {
       const parts = /** @type {any} */ (globalThis).nextWordParts ?? {}, part = parts[name];
       delete parts[name];
       element.remove();
-      if (part === undefined) failed(new Error(`The file smollm2/${name}.js is damaged. Build the site again.`));
+      if (part === undefined) problem("is damaged. Build the site again");
       else done(part);
     };
     element.onerror = () => {
       element.remove();
-      failed(new Error(`The file smollm2/${name}.js is missing or can't be reached. Try again, or build the site again.`));
+      problem("is missing or can't be reached. Try again, or build the site again");
     };
     document.head.append(element);
   });
@@ -91,14 +92,14 @@ function started(source) {
     tell({ type: "failed", why: /** @type {Error} */ (error).message, fatal: true });
 
   async function fetchParts() {
-    const to = worker, { parts, size } = await manifest;
+    const to = worker, { parts } = await manifest;
     try {
       for (let i = 0; i < parts && worker === to; i++) {
         const part = await /** @type {Source} */ (source).part(i);
         if (worker === to) to?.postMessage({ type: "part", part }, part instanceof ArrayBuffer ? [part] : []);
       }
+      if (worker === to) to?.postMessage({ type: "end" });
     } catch (error) { if (worker === to) failed(error); }
-    return size;
   }
 
   async function open(/** @type {boolean} */ fetching) {
@@ -114,7 +115,8 @@ function started(source) {
           tell({ type: "away" });
         } else tell(data.type === "progress" ? { ...data, size } : data);
       };
-      worker.onerror = () => failed(new Error("This browser can't run the model. Try a current Firefox, Chrome, or Safari."));
+      worker.onerror = () =>
+        failed(new Error("This browser can't run the model. Try a current Firefox, Chrome, or Safari."));
       tell({ type: "opening", size });
     } catch (error) { failed(error); }
   }

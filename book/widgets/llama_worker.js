@@ -1,19 +1,21 @@
 // @ts-check
 // The worker in which a page runs SmolLM2, so that the page itself stays free. `address` is this module's own address,
-// from which the page starts it. What comes in: open, part, write, stop, look; what goes out: started, wanted, progress, ready,
-// prompt, read, token, done, looked, failed. The file's bytes go into WebAssembly's memory and stay there, and a copy
-// goes into the browser's database, so that the page doesn't load them again when you come back to it.
+// from which the page starts it. What comes in: open, part, end, write, stop, look. What goes out: started,
+// wanted, progress, ready, prompt, read, token, done, looked, failed. The file's bytes go into WebAssembly's memory and stay
+// there, and a copy goes into the browser's database, so that the page needn't load them again when you come back.
 import { END, chatTokens, speaker } from "./chat_text.js";
 import { draw, mulberry32, softmax } from "./formulas.js";
 import { SCRATCH, llama, session } from "./llama.js";
 import { checksum } from "./model.js";
 import { cutDistribution } from "./setting.js";
+import { whole } from "./text.js";
 import { pretrained } from "./tokenizers.js";
 
 export const address = import.meta.url;
 
 export const LONGEST = 4096; // tokens that a page reads: 190 MB of keys and values
 const BARS = 8, PAGE = 65536;
+const CUT = "The model's files are damaged or cut short. Reload the page, or build the site again.";
 
 /** @typedef {{ id: number, text: string, p: number, own: number }} Bar  own: at temperature 1, with nothing cut */
 
@@ -66,9 +68,9 @@ function serve(self) {
   }
 
   function start() {
-    if (checksum(bytes) !== check)
-      throw new Error("The model's files are damaged or cut short. Reload the page, or build the site again.");
-    const model = llama(memory, size), { fields } = model, of = (/** @type {string} */ name) => fields.get(`tokenizer.ggml.${name}`);
+    if (checksum(bytes) !== check) throw new Error(CUT);
+    const model = llama(memory, size), { fields } = model;
+    const of = (/** @type {string} */ name) => fields.get(`tokenizer.ggml.${name}`);
     tokenizer = pretrained(of("tokens"), of("merges"), of("token_type"));
     text = session(model);
     end = tokenizer.ids.get(END) ?? -1;
@@ -91,20 +93,23 @@ function serve(self) {
     async part({ part }) {
       if (!memory) makeRoom();
       const more = typeof part === "string" ? fromBase64(part) : new Uint8Array(part);
-      if (filled + more.length > size) throw new Error("The model's files are damaged: they're too long.");
+      if (filled + more.length > size) throw new Error(CUT);
       bytes.set(more, filled);
       filled += more.length;
       post({ type: "progress", filled });
       if (filled < size) return;
       start();
-      await stored("readwrite", shelf => shelf.put(bytes.slice().buffer, check)).catch(() => null); // only a convenience
+      await stored("readwrite", shelf => shelf.put(bytes.slice().buffer, check)).catch(() => null); // saves time, later
+    },
+    end() {
+      if (filled < size) throw new Error(CUT);
     },
     /** @param {{ turns: string[], setting: number[], seed: number, steps: number }} asked */
     async write({ turns, setting, seed, steps }) {
       const mine = ++run, prompt = chatTokens(turns, tokenizer), random = mulberry32(seed), say = speaker(tokenizer);
       if (prompt.length + steps > LONGEST) {
-        post({ type: "failed", why: `The chat has ${prompt.length.toLocaleString("en-US")} tokens, and this page reads at `
-          + `most ${(LONGEST - steps).toLocaleString("en-US")}. Shorten your message, or start a new chat.` });
+        post({ type: "failed", why: `The chat has ${whole(prompt.length)} tokens, and this page reads at most `
+          + `${whole(LONGEST - steps)}. Shorten your message, or start a new chat.` });
         return;
       }
       post({ type: "prompt", tokens: prompt });

@@ -9,7 +9,7 @@
 
   /** @type {Map<string, string>} */
   const addresses = new Map();
-  /** @type {Map<string, { sources: Record<string, string>, name: string }>} what each address was made of */
+  /** What each address was made of. @type {Map<string, { sources: Record<string, string>, name: string }>} */
   const made = new Map();
   /** @type {WeakSet<Element>} */
   const mounted = new WeakSet();
@@ -37,8 +37,8 @@
   /** @param {Record<string, string>} sources @param {string} name @returns {Promise<any>} */
   const load = async (sources, name) => import(addressOf(sources, name, new Map()));
 
-  // Starts a worker from a module, by the address the module finds in `import.meta.url`. On a page from a disk, a worker
-  // may not read the page's Blobs, so it makes its own from the same sources.
+  // Starts a worker from a module, by the address the module finds in `import.meta.url`. On a page from a disk, a
+  // worker may not read the page's Blobs, so it makes its own from the same sources.
   /** @param {string} address */
   const worker = address => {
     const { sources, name } = made.get(address) ?? { sources: {}, name: "" };

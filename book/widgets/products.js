@@ -12,7 +12,8 @@ const STEPS = 32767, MOVED = 2 ** 112; // x in a block is a whole number up to S
 const WIDEST = 1 << 15; // numbers in an x
 
 // `python -m tools.assemble` writes the next lines.
-const WASM = "AGFzbQEAAAABDwJgAXsBfWAGf39/f39/AAIQAQRwYWdlBm1lbW9yeQIAAQMEAwABAQcPAgRxNF8xAAEEcThfMAACCuYEAxkAIAD9HwAgAP0f"
+const WASM =
+  "AGFzbQEAAAABDwJgAXsBfWAGf39/f39/AAIQAQRwYWdlBm1lbW9yeQIAAQMEAwABAQcPAgRxNF8xAAEEcThfMAACCuYEAxkAIAD9HwAgAP0f"
   + "AZIgAP0fAiAA/R8DkpILxAIEA38BewF9BHsDQCABIQYgAiEHIAUhCP0MAAAAAAAAAAAAAAAAAAAAACEJQwAAAAAhCgNAIAD9AAQEIQsgC/0M"
   + "Dw8PDw8PDw8PDw8PDw8PD/1OIQwgC0EE/W0hDf0MAAAAAAAAAAAAAAAAAAAAACEOIA4gBv0ABAAgDP2JAf26Af2uASEOIA4gBv0ABBAgDP2K"
   + "Af26Af2uASEOIA4gBv0ABCAgDf2JAf26Af2uASEOIA4gBv0ABDAgDf2KAf26Af2uASEOIAkgDv36ASAHKgIAIAAuAQBBDXRB/////3hxvpT9"
@@ -50,7 +51,8 @@ export function products(memory, scratch, wasm) {
   const xs = new Int16Array(buffer, scratch, WIDEST), beside = scratch + 2 * WIDEST;
   const scales = new Float32Array(buffer, beside, 2 * WIDEST / BLOCK), ys = beside + 8 * WIDEST / BLOCK;
   const module = wasm && typeof WebAssembly === "object" ? assembled() : null;
-  const fast = module && /** @type {any} */ (new WebAssembly.Instance(module, { page: { memory: /** @type {any} */ (memory) } }).exports);
+  const page = { memory: /** @type {WebAssembly.Memory} */ (/** @type {any} */ (memory)) };
+  const fast = module && /** @type {any} */ (new WebAssembly.Instance(module, { page }).exports);
 
   /** @param {Matrix} W @param {Float32Array} y @param {number} at */
   function slowly({ at: from, kind, rows, columns }, y, at) {

@@ -67,7 +67,8 @@ export function pretrained(tokens, merges, kinds) {
     byteOf.set(String.fromCharCode(shows ? byte : 256 + hidden.push(byte) - 1), byte);
   }
   const all = new Map(tokens.map((token, id) => [token, id])), size = tokens.length;
-  const specials = tokens.filter((_, id) => kinds[id] === 3), ids = new Map(specials.map(name => [name, all.get(name) ?? 0]));
+  const specials = tokens.filter((_, id) => kinds[id] === 3);
+  const ids = new Map(specials.map(name => [name, all.get(name) ?? 0]));
   const bytes = tokens.map(token => (ids.has(token) ? [...utf8.encode(token)] : Array.from(token, c => byteOf.get(c))));
   const first = [], ranks = new Map();
   for (const [character, byte] of byteOf) first[byte] = all.get(character);

@@ -17,9 +17,7 @@ from helpers.tokenizers import _BYTE_CHARACTERS, BytePairTokenizer, PretrainedTo
 
 TEXT = "Write a poem about a cat. It's 42 o'clock, and they're 3 cats; the cat's poem isn't a poem about the cats. " * 3
 SPECIALS = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
-CONFIG = LlamaConfig(
-    297, context=128, layers=2, heads=4, kv_heads=2, channels=64, width=96, base=5_000.0, epsilon=2**-16
-)
+CONFIG = LlamaConfig(297, context=128, layers=2, heads=4, kv_heads=2, channels=64, width=96, base=5_000.0, epsilon=1e-5)
 
 
 def vocabulary() -> tuple[list[str], list[str]]:

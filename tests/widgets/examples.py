@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 
@@ -10,6 +12,7 @@ from book.widgets import (
     AttentionMap,
     Backprop,
     Bigram,
+    Chat,
     Descent,
     LossCurves,
     Merges,
@@ -19,12 +22,13 @@ from book.widgets import (
     SoftmaxLab,
     snapshot,
 )
-from helpers import data, sampling
+from helpers import data, pretrained, sampling
 from helpers.gpt import GPT, GPTConfig
 from helpers.models import load_gpt
 from helpers.runs import Run, start
 from helpers.tokenizers import BytePairTokenizer, CharTokenizer
 from helpers.training import History, text_batches
+from tests.engine import test_pretrained
 
 SENTENCE = "Write a poem about a cat."
 
@@ -130,9 +134,19 @@ def playground(**options) -> Playground:
     return Playground(*load_gpt("poems"), SENTENCE, title="The poem model", caption="It runs in the page.", **options)
 
 
+def chat(**options) -> Chat:
+    """A small random Llama, which answers with random words."""
+    with tempfile.TemporaryDirectory() as folder:
+        test_pretrained.write(Path(folder) / "model.gguf")
+        model, tokenizer = pretrained.read(Path(folder) / "model.gguf")
+    options = {"prompt": "A cat.", "steps": 20, "examples": ["Hello!"], "caption": "Random words."} | options
+    return Chat(model, tokenizer, title="A chat", **options)
+
+
 EXAMPLES = {
     make.__name__: make
     for make in (
         next_token, attention_map, loss_curves, backprop, descent, softmax_lab, merges, bigram, predict, playground,
+        chat,
     )
 }  # fmt: skip
