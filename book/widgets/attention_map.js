@@ -78,6 +78,8 @@ export default widget(frame => {
   };
   /** @param {number} i */
   const layerOf = i => Math.floor(i / data.heads) + 1;
+  /** What to call it, if some layers are left out. @param {number} i */
+  const nameOf = i => layerOf(i) + get("first") - 1;
   /** @param {number} i */
   const headOf = i => (i % data.heads) + 1;
   const locked = () => ({ row: clamp(get("token"), data.T - 1), column: clamp(get("key"), data.S - 1) });
@@ -101,7 +103,7 @@ export default widget(frame => {
     const spread = entropies[i].toFixed(2);
     const words = [h("span", { class: "nw-attention-thumb" }, canvas, tag), h("span", {}, spread)];
     const choose = () => put(model, { layer: layerOf(i), head: headOf(i) });
-    const label = `Layer ${layerOf(i)}, head ${headOf(i)}, entropy ${spread} nats`;
+    const label = `Layer ${nameOf(i)}, head ${headOf(i)}, entropy ${spread} nats`;
     const element = button(words, choose, { "aria-label": label, tabindex: -1 });
     return { canvas, tag, small: pooled(map, data.S, THUMB), top: 0, button: element };
   }
@@ -209,7 +211,7 @@ export default widget(frame => {
   let ends = /** @type {(() => void)[]} */ ([]);
   cleanup(() => ends.forEach(f => f()));
   /** @param {number} i */
-  const caption = i => `Layer ${layerOf(i)}, head ${headOf(i)}: mean entropy ${number(entropies[i])} nats`;
+  const caption = i => `Layer ${nameOf(i)}, head ${headOf(i)}: mean entropy ${number(entropies[i])} nats`;
   /** @param {number} i */
   const describe = i => `${many() ? caption(i) : "Attention map"}. ${data.T} rows, ${data.S} columns`
     + `${data.causal ? ", later tokens masked" : ""}.`;

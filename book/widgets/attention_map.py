@@ -75,9 +75,9 @@ class AttentionMap(Widget):
     tokens: T labels (a string: its characters). weights: (layers, H, T, T), (H, T, T), or (T, T); rows sum to 1.
     keys: S labels of the columns for cross-attention, whose weights are (…, T, S); without them, the tokens look at
     each other. The trait that holds them is called `key_tokens`.
-    layer, head: the head to start with, counted from 1. token, key: the row and the column, counted from 0 (negative:
-    from the end); without `key`, what the row looks at most. beside: (layer, head) to compare with. stretch: full blue
-    means less than 1. At most 128 tokens. Raises TraitError with a sentence if these don't fit together.
+    layer, head: the head to start with, counted from 1. first: what to call the first layer, if some are left out.
+    token, key: the row and the column, counted from 0 (negative: from the end); without `key`, what the row looks at
+    most. beside: (layer, head) to compare with. stretch: full blue means less than 1. At most 128 tokens. Raises TraitError with a sentence if these don't fit together.
     """
 
     settings = ("layer", "head", "token", "key", "beside", "stretch")
@@ -86,6 +86,7 @@ class AttentionMap(Widget):
     key_tokens = Labels(None, allow_none=True).tag(sync=True)  # ipywidgets has a `keys` of its own
     weights = Weights().tag(sync=True, to_json=_packed)
     layer = Whole(1, 1, 1000).tag(sync=True)
+    first = Whole(1, 1, 1000).tag(sync=True)
     head = Whole(1, 1, 1000).tag(sync=True)
     token = Whole(0, -MOST, MOST - 1).tag(sync=True)
     key = Whole(0, -MOST, MOST - 1).tag(sync=True)
@@ -154,7 +155,7 @@ class AttentionMap(Widget):
         ax.tick_params(labelsize=9 if max(T, S) <= 24 else 7)
         if S <= 40 and max(map(len, columns)) > 2:
             ax.tick_params(axis="x", rotation=90)
-        ax.set_title(f"layer {self.layer}, head {self.head}")
+        ax.set_title(f"layer {self.layer + self.first - 1}, head {self.head}")
         return ax
 
     def _overview(self, ax):
@@ -181,7 +182,7 @@ class AttentionMap(Widget):
             f" The mean entropy of the {layers * heads} heads goes from {spread.min():.2f} to {spread.max():.2f} nats."
         )
         return (
-            f"Attention weights of layer {self.layer}, head {self.head}, {T} rows and {S} columns: {most} at position "
+            f"Attention weights of layer {self.layer + self.first - 1}, head {self.head}, {T} rows and {S} columns: {most} at position "
             f"{row.argmax()}, with weight {row.max():.2f}.{several if layers * heads > 1 else ''}"
         )
 

@@ -84,9 +84,9 @@ function serve(self) {
     async open(file) {
       ({ size, check } = file);
       const kept = await stored("readonly", shelf => shelf.get(check)).catch(() => null);
-      if (!kept || kept.byteLength !== size) { post({ type: "wanted" }); return; }
+      if (kept?.size !== size) { post({ type: "wanted" }); return; }
       makeRoom();
-      bytes.set(new Uint8Array(kept));
+      bytes.set(new Uint8Array(await kept.arrayBuffer()));
       start();
     },
     /** @param {{ part: string | ArrayBuffer }} message  base64, or the bytes themselves */
@@ -99,7 +99,7 @@ function serve(self) {
       post({ type: "progress", filled });
       if (filled < size) return;
       start();
-      await stored("readwrite", shelf => shelf.put(bytes.slice().buffer, check)).catch(() => null); // saves time, later
+      await stored("readwrite", shelf => shelf.put(new Blob([bytes]), check)).catch(() => null); // saves time, later
     },
     end() {
       if (filled < size) throw new Error(CUT);

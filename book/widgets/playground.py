@@ -148,7 +148,7 @@ class Playground(TwoSettings):
         if names != wanted or any(type(block).__name__ != "Block" for block in model.blocks):
             raise ValueError(
                 f"A page can run only a GPT made of gpt.Block; got a {type(model).__name__} with other parts. Make one "
-                "without the `block` option."
+                "without the `block` option; for SmolLM2, use `Chat`."
             )
         if model.parameter_count() > PARAMETERS:
             raise ValueError(
