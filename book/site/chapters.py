@@ -44,7 +44,7 @@ class Run:
         if not self.stopped.is_set():
             logger.info(f"Running chapter {self.which}: {self.path.stem}")
             start = time.perf_counter()
-            self.client.execute(env=os.environ | {name: "1" for name in ONE_THREAD})
+            self.client.execute(env=os.environ | {name: "1" for name in (() if self.alone else ONE_THREAD)})
             self.seconds = time.perf_counter() - start
 
     def stop(self) -> None:

@@ -77,7 +77,8 @@ class AttentionMap(Widget):
     each other. The trait that holds them is called `key_tokens`.
     layer, head: the head to start with, counted from 1. first: what to call the first layer, if some are left out.
     token, key: the row and the column, counted from 0 (negative: from the end); without `key`, what the row looks at
-    most. beside: (layer, head) to compare with. stretch: full blue means less than 1. At most 128 tokens. Raises TraitError with a sentence if these don't fit together.
+    most. beside: (layer, head) to compare with. stretch: full blue means less than 1. At most 128 tokens. Raises
+    TraitError with a sentence if these don't fit together.
     """
 
     settings = ("layer", "head", "token", "key", "beside", "stretch")
@@ -182,8 +183,8 @@ class AttentionMap(Widget):
             f" The mean entropy of the {layers * heads} heads goes from {spread.min():.2f} to {spread.max():.2f} nats."
         )
         return (
-            f"Attention weights of layer {self.layer + self.first - 1}, head {self.head}, {T} rows and {S} columns: {most} at position "
-            f"{row.argmax()}, with weight {row.max():.2f}.{several if layers * heads > 1 else ''}"
+            f"Attention weights of layer {self.layer + self.first - 1}, head {self.head}, {T} rows and {S} columns: "
+            f"{most} at position {row.argmax()}, with weight {row.max():.2f}.{several if layers * heads > 1 else ''}"
         )
 
 

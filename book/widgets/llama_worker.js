@@ -99,7 +99,7 @@ function serve(self) {
       post({ type: "progress", filled });
       if (filled < size) return;
       start();
-      await stored("readwrite", shelf => shelf.put(new Blob([bytes]), check)).catch(() => null); // saves time, later
+      await stored("readwrite", shelf => shelf.put(new Blob([/** @type {BlobPart} */ (bytes)]), check)).catch(() => null); // saves time, later
     },
     end() {
       if (filled < size) throw new Error(CUT);
