@@ -46,13 +46,12 @@ def test_what_it_answers(printed):
 
 
 def test_the_capitals(printed):
-    memory, truth, lie = (
-        numbers(rf"{name}: (\d+) of (\d+)", printed)
-        for name in ("from memory", "the truth is in the prompt", "a lie is in the prompt")
-    )
-    assert memory[1] == 76 and 0.6 < memory[0] / 76 < 0.73, "about two thirds"
-    assert truth[0] / truth[1] > 0.85, "nearly always"
-    assert 0.65 < lie[0] / lie[1] < 0.85, "about three times in four"
+    names = ("from memory", "the truth is in the prompt", "a lie is in the prompt")
+    memory, truth, lied = (numbers(rf"{name}: the truth (\d+) of (\d+)", printed) for name in names)
+    lies = numbers(r"the lie (\d+)", printed)[0]
+    assert memory[1] == truth[1] == lied[1] == 76 and 0.6 < memory[0] / 76 < 0.73, "about two thirds"
+    assert truth[0] / 76 > 0.85, "nearly always"
+    assert 0.6 < lies / 76 < 1 and lied[0] / 76 < 0.1, "usually the lie, almost never the truth"
 
 
 def test_the_heads(printed):

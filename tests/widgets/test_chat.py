@@ -19,6 +19,7 @@ from helpers.pretrained import read
 from helpers.tensor import no_grad
 from tests.engine.test_pretrained import CONFIG, TEXT, vocabulary, write
 from tests.engine.test_pretrained import tokenizer as small_tokenizer
+from tests.firefox import firefox, installed
 from tests.lab import jupyterlab
 from tests.site import site_checks
 from tests.widgets.harness import call, calls, page_of
@@ -184,6 +185,17 @@ def test_a_chat_is_the_same_text_and_knows_its_template(js):
         pieces = call(js("chat_text"), "chatPieces", turns[:n])
         assert "".join(piece["text"] for piece in pieces) == pretrained.chat(*turns[:n])
         assert [piece["text"] for piece in pieces if not piece["template"]] == [pretrained.SYSTEM, *turns[:n]]
+
+
+def test_a_character_of_several_tokens_appears_when_it_is_complete(js):
+    tokens, merges = vocabulary()
+    text, code = (
+        "a🐈b日",
+        "([t, m, k, text]) => module.chatTokens([text], tokenizers.pretrained(t, m, k)).map(t => t.text)",
+    )
+    js("tokenizers").evaluate("() => { globalThis.tokenizers = module; }")
+    texts = js("chat_text").evaluate(code, [tokens, merges, [3] * 3 + [1] * (len(tokens) - 3), text])
+    assert "".join(texts) == pretrained.chat(text) and "�" not in "".join(texts) and texts.count("") >= 5
 
 
 def test_top_p_of_a_large_vocabulary_keeps_the_same_tokens(js):
@@ -418,6 +430,37 @@ def test_a_phone(browser, pages):
         page.wait_for_timeout(200)
         complaints += site_checks.width(page, 360) + site_checks.accessibility(page)
         assert not complaints, complaints
+
+
+def test_a_page_that_closes_while_it_loads_leaves_nothing_behind(browser, pages):
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(pages.as_uri() + "/page.html")
+    page.get_by_role("button", name="Load the model").click()
+    page.close()
+    page = context.new_page()
+    opened(page, pages.as_uri() + "/page.html")
+    assert answered(page, "A cat.")
+    context.close()
+
+
+@pytest.mark.skipif(not installed(), reason="there's no Firefox on this machine")
+@pytest.mark.parametrize("way", ["file:", "http:"])
+def test_in_firefox(pages, tmp_path, way):
+    with site_checks.served(pages) as http, firefox(tmp_path) as tab:
+        address = (pages.as_uri() if way == "file:" else http.rstrip("/")) + "/page.html"
+        ready = f"document.querySelector({SAID!r})?.textContent.includes('The model is ready.')"
+        tab.goto(address)
+        tab.wait("document.querySelector('.nw-chat-load')")
+        tab.js("document.querySelector('.nw-chat-load').click()")
+        tab.wait(ready)
+        tab.js("document.querySelector('.nw-chat-send').click()")
+        tab.wait(ENDED)
+        assert tab.js("document.querySelector('.nw-chat-model:last-child .nw-chat-words').textContent.length") > 3
+        errors = list(tab.errors)
+        tab.goto(address)
+        tab.wait(ready)  # without a click: it's in the browser's database
+        assert not errors, errors
 
 
 NOTEBOOK = """
