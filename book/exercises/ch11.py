@@ -1,4 +1,4 @@
-"""The exercises of chapter 11: RoPE by hand, RMSNorm, a block of 4-bit weights, grouped queries, and loops."""
+"""The exercises of chapter 11: RoPE by hand, RMSNorm, a group of 4-bit weights, grouped queries, and loops."""
 
 import numpy as np
 
@@ -60,17 +60,17 @@ def numbers(raw):
     return np.concatenate([raw[4:] & 15, raw[4:] >> 4])
 
 
-def block(scale, least, seed):
+def group(scale, least, seed):
     packed = np.random.default_rng(seed).integers(0, 256, 16, dtype=np.uint8)
     return (np.concatenate([np.array([scale, least], np.float16).view(np.uint8), packed]),)
 
 
 unpack = Exercise(WORDS["unpack"], lambda raw: numbers(raw) * halves(raw)[0] + halves(raw)[1])
 unpack.inputs = {
-    "a block": block(0.01, -0.08, 0),
-    "a scale of 1 and a smallest value of 0": block(1, 0, 1),
-    "only positive weights": block(0.5, 2, 2),
-    "only negative weights": block(0.02, -3, 3),
+    "a group": group(0.01, -0.08, 0),
+    "a scale of 1 and a smallest value of 0": group(1, 0, 1),
+    "only positive weights": group(0.5, 2, 2),
+    "only negative weights": group(0.02, -3, 3),
 }
 unpack.mistakes = {
     "neighbors_in_a_byte": lambda raw: (

@@ -46,12 +46,14 @@ def test_what_it_answers(printed):
 
 
 def test_the_capitals(printed):
-    names = ("from memory", "the truth is in the prompt", "a lie is in the prompt")
-    memory, truth, lied = (numbers(rf"{name}: the truth (\d+) of (\d+)", printed) for name in names)
-    lies = numbers(r"the lie (\d+)", printed)[0]
-    assert memory[1] == truth[1] == lied[1] == 76 and 0.6 < memory[0] / 76 < 0.73, "about two thirds"
-    assert truth[0] / 76 > 0.85, "nearly always"
-    assert 0.6 < lies / 76 < 1 and lied[0] / 76 < 0.1, "usually the lie, almost never the truth"
+    pattern = r": the truth (\d+) of 76 .*, the lie (\d+)"
+    found = {name: numbers(f" {name}{pattern}", printed) for name in ("memory", "the truth", "a lie", "other words")}
+    assert 0.6 < found["memory"][0] / 76 < 0.73, "about two thirds"
+    assert found["the truth"][0] / 76 > 0.85
+    assert found["a lie"][1] / 76 > 0.6, "usually"
+    assert found["other words"][1] / 76 < 0.2 and 0.4 < found["other words"][0] / 76 < 0.6, (
+        "hardly ever; about half the time"
+    )
 
 
 def test_the_heads(printed):
