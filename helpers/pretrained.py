@@ -154,9 +154,9 @@ class _Unset:
 
 def _fill(p, tensors: list, flip: bool) -> None:
     """Decode tensors into a parameter, one below the other. With `flip`, their rows become its columns."""
-    shape = p.shape[::-1] if flip else p.shape
-    p.data = None  # gives back its memory first
-    p.data = out = np.empty(shape, dtype=np.float32)
+    shape, p.data = p.shape, None  # gives back its memory first
+    p.data = np.empty(shape, dtype=np.float32)
+    out = p.data.T if flip else p.data
     start = 0
     for tensor in tensors:
         decode, rows = DECODERS[tensor.tensor_type], tensor.data
@@ -166,7 +166,6 @@ def _fill(p, tensors: list, flip: bool) -> None:
             start += len(piece)
     if start != len(out):
         raise ValueError(f"{tensors[0].name} has {start} rows and should have {len(out)}")
-    p.data = out.T if flip else out
 
 
 def chat(*turns: str, system: str = SYSTEM) -> str:
