@@ -21,7 +21,7 @@ def names(entry: Entry) -> str:
     for person in entry.persons["author"]:
         last = " ".join(person.prelast_names + person.last_names)
         initials = " ".join(f"{name[0]}." for name in person.first_names + person.middle_names)
-        people.append("et al." if last == "others" else f"{last}, {initials}")
+        people.append("et al." if last == "others" else ", ".join(filter(None, [last, initials])))
     return ", ".join(people)
 
 

@@ -1,7 +1,7 @@
 // @ts-check
 // The worker in which a page runs SmolLM2, so that the page itself stays free. `address` is this module's own address,
-// from which the page starts it. What comes in: open, part, end, write, stop, look. What goes out: started,
-// wanted, progress, ready, prompt, read, token, done, looked, failed. The file's bytes go into WebAssembly's memory and stay
+// from which the page starts it. What comes in: open, part, end, write, stop, look. What goes out: started, wanted,
+// progress, ready, prompt, read, token, done, looked, failed. The file's bytes go into WebAssembly's memory and stay
 // there, and a copy goes into the browser's database, so that the page needn't load them again when you come back.
 import { END, chatTokens, speaker } from "./chat_text.js";
 import { draw, mulberry32, softmax } from "./formulas.js";
@@ -99,7 +99,8 @@ function serve(self) {
       post({ type: "progress", filled });
       if (filled < size) return;
       start();
-      await stored("readwrite", shelf => shelf.put(new Blob([/** @type {BlobPart} */ (bytes)]), check)).catch(() => null); // saves time, later
+      const copy = new Blob([/** @type {BlobPart} */ (bytes)]);
+      await stored("readwrite", shelf => shelf.put(copy, check)).catch(() => null); // it only saves time, later
     },
     end() {
       if (filled < size) throw new Error(CUT);
