@@ -106,7 +106,7 @@ def _download(path: Path, wheel: Wheel) -> None:
         folder, said = Path(name), {}
         for tool, command in _tools(wheel, folder):
             said[tool] = _run(command, folder, wheel)
-            if (folder / "unpacked").is_dir():
+            if not said[tool] and (folder / "unpacked").is_dir():
                 _pack(folder / "unpacked", folder / wheel.file)
                 _packed_hash(wheel).write_text(_digest(folder / wheel.file), encoding="ascii")
             if _is_right(folder / wheel.file, wheel):
@@ -134,7 +134,7 @@ def _pack(folder: Path, file: Path) -> None:
 
 
 def _run(command: list[str], folder: Path, wheel: Wheel) -> str:
-    """Run a download, showing how far it is by the size of its files. Returns what it complained about."""
+    """Run a download, showing how far it is by the size of its files. Returns what it said if it failed, or else ""."""
     env = os.environ | {"TMPDIR": str(folder), "TEMP": str(folder), "TMP": str(folder)}
     bar, began = ProgressBar(round(wheel.megabytes), "MB", show=wheel.megabytes > 10), time.monotonic()
     with open(folder / "said.txt", "w+", encoding="utf-8", errors="replace") as said:
@@ -152,8 +152,9 @@ def _run(command: list[str], folder: Path, wheel: Wheel) -> str:
                 raise
         if process.returncode == 0:
             bar.finish(bar.total, time.monotonic() - began)
+            return ""
         said.seek(0)
-        return said.read()
+        return said.read() or f"it ended with the exit code {process.returncode}"
 
 
 def _size(folder: Path) -> int:

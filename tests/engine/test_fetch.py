@@ -125,6 +125,18 @@ def test_the_cache_may_be_named_from_home(monkeypatch):
     assert cache_folder() == Path.home() / "x"
 
 
+def test_uv_that_fails_after_it_has_made_its_folder_leaves_nothing(monkeypatch, cats, cache):
+    wheel, _ = cats
+    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(module.shutil, "which", lambda name, path: sys.executable)
+    code = "import pathlib, sys; pathlib.Path(sys.argv[-3]).mkdir(); sys.exit('NewConnectionError')"
+    real = module._run
+    monkeypatch.setattr(module, "_run", lambda command, *rest: real([sys.executable, "-c", code, *command], *rest))
+    with pytest.raises(FetchError, match="Couldn't fetch the cats, because there's no network"):
+        fetch(wheel)
+    assert not list(cache.iterdir())
+
+
 def test_a_download_that_is_interrupted_is_ended(monkeypatch, cats, tmp_path):
     started = []
     real = subprocess.Popen
