@@ -18,7 +18,7 @@ from playwright.sync_api import sync_playwright
 
 from book.widgets import Chat, chat, modules
 from helpers import pretrained
-from tests.widgets.harness import page_of
+from tests.widgets.harness import site_page
 from tools.chromium import launch
 
 PROMPT, TOKENS = "Write a poem about a cat, please.", 60
@@ -30,13 +30,8 @@ WRITTEN = "n => document.querySelectorAll('.nw-chat-model:last-child [role=butto
 def made_page(folder: Path) -> Path:
     """A page with a chat, and beside it what a site has."""
     os.environ[modules.BUILDING] = "1"
-    for name, text in modules.site_files().items():
-        (folder / name).write_text(text, encoding="utf-8")
     chat.write_parts(folder / "smollm2")
-    figure = Chat(*pretrained.load("smollm2"), PROMPT, steps=1, seed=1).figure()
-    head = f'<link rel="stylesheet" href="{modules.SITE}.css"><script defer src="{modules.SITE}.js"></script>'
-    (folder / "page.html").write_text(page_of(figure).replace("<body>", head + "<body>"), encoding="utf-8")
-    return folder / "page.html"
+    return site_page(folder, Chat(*pretrained.load("smollm2"), PROMPT, steps=1, seed=1).figure())
 
 
 def held(browser_name: str = "chrom") -> float:
@@ -83,7 +78,7 @@ def main() -> None:
         print(
             f"\nSmolLM2 in a page\n{'':>24} {'load':>8} {'first token':>12} {'then':>12} {'memory':>9} {'cleared':>9}"
         )
-        script = page.with_name(f"{modules.SITE}.js")
+        script = page.with_name(f"{modules.SITE_CHAT}.js")
         for name in ("WebAssembly", "JavaScript"):
             if name == "JavaScript":
                 text = script.read_text(encoding="utf-8")

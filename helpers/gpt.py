@@ -62,7 +62,7 @@ class LanguageModel(Module):
     blocks: list
 
     def __call__(self, tokens, *, weights: list | None = None, caches: list | None = None, last=False) -> Tensor:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} gives no logits. Define the method __call__().")
 
     def loss(self, inputs: np.ndarray, targets: np.ndarray) -> Tensor:
         """Mean surprise of the targets, in nats per token; both (B, T)."""

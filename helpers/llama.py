@@ -81,7 +81,7 @@ def rotate(x: Tensor, turn: np.ndarray) -> Tensor:
     """RoPE: turn each pair of channels (0, 1), (2, 3), … of x (…, T, D), as a complex number, by `turn` (T, D/2).
 
     After that, the dot product of a query and a key depends on how far apart they are, and not on where they are.
-    Source: Su et al. 2021.
+    Source: Su et al. 2024.
     """
 
     def turned(a: np.ndarray, by: np.ndarray) -> np.ndarray:

@@ -55,7 +55,7 @@ def load(name: str = "smollm2") -> tuple[Llama, PretrainedTokenizer]:
     Raises FetchError if the download fails.
     """
     if name != "smollm2":
-        raise ValueError(f"The book knows one pretrained model, 'smollm2'; got {name!r}.")
+        raise ValueError(f"The book knows one pretrained model, 'smollm2'; got {name!r}. Pass 'smollm2'.")
     return read(model_file())
 
 
@@ -118,8 +118,9 @@ def read(file: str | os.PathLike) -> tuple[Llama, PretrainedTokenizer]:
             prefix = f"blk.{block}." if block else ""
             _fill(p, [tensors[f"{prefix}{part}.weight"] for part in NAMES[name]], flip=name != "tokens")
     except (KeyError, ValueError, IndexError, OSError) as error:
+        why = f"it lacks {error}" if isinstance(error, KeyError) else error
         raise CheckpointError(
-            f"The file {file} isn't a whole GGUF file with a Llama in it; got: {error}. Delete it, and load it again."
+            f"The file {file} isn't a whole GGUF file with a Llama in it; got: {why}. Delete it, and load it again."
         ) from error
     return model, tokenizer
 

@@ -47,6 +47,18 @@ def build(tree: Path) -> subprocess.CompletedProcess:
 
 
 @pytest.fixture(scope="session")
+def smollm2():
+    """The real model and its tokenizer; without them and without a network, a test that needs them is skipped."""
+    from helpers import pretrained
+    from helpers.fetch import FetchError
+
+    try:
+        return pretrained.load("smollm2")
+    except FetchError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
 def browser():
     """A Chromium that can't reach any other host. Each test opens contexts of its own in it."""
     from playwright.sync_api import sync_playwright  # here, so that the engine's tests run without a browser

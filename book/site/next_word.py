@@ -118,6 +118,8 @@ def ship_model(app):
 
 def load_widgets(app, pagename, templatename, context, doctree):
     if "nw-widget" in context.get("body", ""):
+        if 'data-widget="Chat"' in context["body"]:
+            app.add_js_file(f"{modules.SITE_CHAT}.js", loading_method="defer", priority=490)  # before the other one
         app.add_js_file(f"{modules.SITE}.js", loading_method="defer")
         app.add_css_file(f"{modules.SITE}.css", priority=900)  # after the book's own style, which it overrules
 

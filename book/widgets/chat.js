@@ -57,7 +57,7 @@ export default widget(frame => {
       if (turn.who === "model") {
         turn.said.slice(drawn[i].spans.length).forEach((token, more) => {
           const j = drawn[i].spans.length, span = h("span", {
-            role: "button", tabindex: j || more ? -1 : 0, class: `nw-chat-level${surpriseLevel(Math.log(token.p))}`,
+            role: "button", tabindex: j || more ? -1 : 0, class: `nw-level${surpriseLevel(Math.log(token.p))}`,
             "aria-label": `${visible(token.text) || "(part of a character)"}, ${share(token.p)}`,
             onclick: () => send({ type: "pick", turn: i, i: j }), onkeydown: event => step(event, i, j),
           }, token.text);
@@ -218,7 +218,7 @@ export default widget(frame => {
   const decimals = (/** @type {number} */ x) => x.toFixed(2);
   root.append(log,
     h("p", { class: "nw-chat-legend nw-muted" }, h("span", {}, "p of each token:"), LEVELS.map((text, i) =>
-      h("span", {}, h("i", { class: `nw-chat-level${i}` }, "a"), text))),
+      h("span", {}, h("i", { class: `nw-level${i}` }, "a"), text))),
     loadButton, bar, ready, examples.length ? h("div", { class: "nw-row" }, examples) : "", said,
     title, bars,
     h("div", { class: "nw-controls" },

@@ -107,7 +107,7 @@ class Chat(Widget):
             best = list(np.argsort(-own, kind="stable")[:BARS])
             best = best if chosen in best else [*best[:-1], chosen]
             bars = [
-                {"id": int(i), "text": tokenizer.decode([i]), "p": rounded(p[i]), "own": rounded(own[i])} for i in best
+                {"id": int(i), "text": tokenizer.vocab[i], "p": rounded(p[i]), "own": rounded(own[i])} for i in best
             ]
             said.append({"p": rounded(own[chosen]), "bars": bars})
             return chosen

@@ -35,12 +35,12 @@ export const busy = ({ phase }) => phase === "reading" || phase === "writing";
 export const texts = ({ turns }) =>
   turns.map(turn => (turn.who === "you" ? turn.text : turn.said.map(({ text }) => text).join("")));
 
-/** All tokens in the model's cache: what it was given, and what it has written since. @param {State} state */
-export function transcript({ prompt, turns }) {
+/** All tokens in the model's cache: what it has read, and what it has written since. @param {State} state */
+export function transcript({ prompt, read, turns }) {
   const turn = turns.at(-1);
   const written = turn?.who === "model" && prompt.length
     ? turn.said.map(({ text }) => ({ text, who: "assistant", template: false })) : [];
-  return [...prompt, ...written];
+  return [...prompt.slice(0, read), ...written];
 }
 
 /** The bars to show: of the picked token, or of the last step. @param {State} state */

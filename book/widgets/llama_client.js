@@ -38,11 +38,13 @@ function siteSource() {
   return { manifest: () => load("manifest"), part: i => load(String(i).padStart(2, "0")) };
 }
 
-/** The kernel as a source, or null if there's none. @param {Model} model @returns {Source | null} */
-function kernelSource(model) {
-  if (!(/** @type {any} */ (model).widget_manager)) return null;
+/** The kernel as a source, or null if there's none. It's asked through the latest figure, whose model is still there.
+ * @returns {Source | null} */
+function kernelSource() {
+  if (!(/** @type {any} */ (latest).widget_manager)) return null;
   /** @param {any} question @returns {Promise<{ content: any, buffers: DataView[] }>} */
   const ask = question => new Promise(done => {
+    const model = latest;
     const answered = (/** @type {any} */ content, /** @type {DataView[]} */ buffers) => {
       if (content?.answer !== question.ask) return;
       model.off("msg:custom", answered);
@@ -62,9 +64,14 @@ function kernelSource(model) {
 
 /** @type {ReturnType<typeof started> | null} */
 let shared = null;
+/** @type {Model} */
+let latest;
 
 /** The page's one client. @param {Model} model */
-export const client = model => (shared ??= started(siteSource() ?? kernelSource(model)));
+export function client(model) {
+  latest = model;
+  return shared ??= started(siteSource() ?? kernelSource());
+}
 
 /** @param {Source | null} source */
 function started(source) {

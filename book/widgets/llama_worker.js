@@ -6,10 +6,10 @@
 import { END, chatTokens, speaker } from "./chat_text.js";
 import { draw, mulberry32, softmax } from "./formulas.js";
 import { SCRATCH, llama, session } from "./llama.js";
-import { checksum } from "./model.js";
+import { checksum, fromBase64 } from "./model.js";
 import { cutDistribution } from "./setting.js";
 import { whole } from "./text.js";
-import { pretrained } from "./tokenizers.js";
+import { pretrained, seen } from "./tokenizers.js";
 
 export const address = import.meta.url;
 
@@ -68,7 +68,6 @@ function serve(self) {
   }
 
   function start() {
-    if (checksum(bytes) !== check) throw new Error(CUT);
     const model = llama(memory, size), { fields } = model;
     const of = (/** @type {string} */ name) => fields.get(`tokenizer.ggml.${name}`);
     tokenizer = pretrained(of("tokens"), of("merges"), of("token_type"));
@@ -84,10 +83,12 @@ function serve(self) {
     async open(file) {
       ({ size, check } = file);
       const kept = await stored("readonly", shelf => shelf.get(check)).catch(() => null);
-      if (kept?.size !== size) { post({ type: "wanted" }); return; }
-      makeRoom();
-      bytes.set(new Uint8Array(await kept.arrayBuffer()));
-      start();
+      if (kept?.size === size) {
+        makeRoom();
+        bytes.set(new Uint8Array(await kept.arrayBuffer()));
+        if (checksum(bytes) === check) { start(); return; }
+      }
+      post({ type: "wanted" }); // it isn't there, or it's damaged
     },
     /** @param {{ part: string | ArrayBuffer }} message  base64, or the bytes themselves */
     async part({ part }) {
@@ -98,6 +99,7 @@ function serve(self) {
       filled += more.length;
       post({ type: "progress", filled });
       if (filled < size) return;
+      if (checksum(bytes) !== check) throw new Error(CUT);
       start();
       const copy = new Blob([/** @type {BlobPart} */ (bytes)]);
       await stored("readwrite", shelf => shelf.put(copy, check)).catch(() => null); // it only saves time, later
@@ -125,12 +127,12 @@ function serve(self) {
       }
       for (let step = 0; step < steps; step++) {
         const { id, p, bars } = choose(text.logits(), setting, random());
-        const named = bars.map(bar => ({ ...bar, text: speaker(tokenizer)(bar.id) || "�" }));
+        const named = bars.map(bar => ({ ...bar, text: seen(tokenizer.bytes[bar.id]) }));
         if (id === end) { post({ type: "done", why: "ended", bars: named }); return; }
         post({ type: "token", token: { id, p, text: say(id), bars: named } });
+        text.feed(id);
         await pause();
         if (mine !== run) { post({ type: "done", why: "stopped" }); return; }
-        text.feed(id);
       }
       post({ type: "done", why: "long" });
     },
@@ -151,15 +153,6 @@ function serve(self) {
     }
   };
   post({ type: "started" });
-}
-
-/** @param {string} text */
-function fromBase64(text) {
-  const { fromBase64: fast } = /** @type {any} */ (Uint8Array);
-  if (fast) return /** @type {Uint8Array} */ (fast.call(Uint8Array, text));
-  const raw = atob(text), bytes = new Uint8Array(raw.length);
-  for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i);
-  return bytes;
 }
 
 /**

@@ -46,7 +46,9 @@ export function unpackedWeights({ config, precision, tensors, check, data } = {}
 }
 
 /** @param {string} text */
-function fromBase64(text) {
+export function fromBase64(text) {
+  const { fromBase64: fast } = /** @type {any} */ (Uint8Array); // where the browser has it
+  if (fast) return /** @type {Uint8Array<ArrayBuffer>} */ (fast.call(Uint8Array, text));
   const raw = atob(text), bytes = new Uint8Array(raw.length);
   for (let i = 0; i < raw.length; i++) bytes[i] = raw.charCodeAt(i); // a million of them: too many for callbacks
   return bytes;

@@ -200,7 +200,7 @@ export default widget(frame => {
   const table = branchTable({ cleanup, resized: () => { if (state.branches.length) plan(); },
     pick: leaf => send({ type: "branch", leaf }) });
   const levels = ["0.5 or more", "0.1 or more", "0.01 or more", "less"].map((text, i) =>
-    h("span", {}, h("i", { class: `nw-play-level${i}` }, "a"), text));
+    h("span", {}, h("i", { class: `nw-level${i}` }, "a"), text));
   root.append(
     h("label", { class: "nw-play-ask" }, h("span", { class: "nw-muted" }, "Prompt"), box),
     examples.length ? h("div", { class: "nw-row" }, examples) : "", chips, counted,
@@ -256,7 +256,7 @@ export default widget(frame => {
     /** @param {Branch} branch @returns {Part} */
     function added(branch) {
       const element = h("span",
-        { role: "button", tabindex: -1, class: "nw-play-level0", "aria-label": label(branch[1]) });
+        { role: "button", tabindex: -1, class: "nw-level0", "aria-label": label(branch[1]) });
       body.append(element);
       return { branch, element, told: null };
     }
@@ -304,7 +304,7 @@ export default widget(frame => {
         element.setAttribute("aria-pressed", String(locked?.k === k && locked.node === node));
         if (part.told === p || p === null) return;
         part.told = p;
-        element.className = `nw-play-level${surpriseLevel(p)}`;
+        element.className = `nw-level${surpriseLevel(p)}`;
         element.setAttribute("aria-label", `${label(idOf(node))}, probability ${share(Math.exp(p))}`);
       });
       if (low) toEnd(); // what's being written stays in sight, unless the reader has scrolled up

@@ -2,7 +2,7 @@
 // y = W x, where W keeps the 4-bit and 8-bit blocks of a GGUF file and x is float32. In WebAssembly where the browser
 // has it, with 128-bit SIMD: products.wat, of which WASM is the assembled form. In JavaScript elsewhere, at a sixth of
 // the speed, with the same numbers up to rounding.
-import { half } from "./model.js";
+import { fromBase64, half } from "./model.js";
 
 /** @import { Matrix, Memory } from "./llama.js" */
 
@@ -35,7 +35,7 @@ const halves = Float32Array.from({ length: 1 << 16 }, (_, bits) => half(bits));
 /** The assembled module, or null where there's no WebAssembly with SIMD. */
 function assembled() {
   try {
-    return new WebAssembly.Module(Uint8Array.from(atob(WASM), c => c.charCodeAt(0)));
+    return new WebAssembly.Module(fromBase64(WASM));
   } catch {
     return null;
   }

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from helpers import pretrained
 from helpers.checkpoints import CheckpointError
-from helpers.fetch import FetchError
 from helpers.llama import Llama, LlamaConfig
 from helpers.pretrained import chat, decode_q4_1, decode_q8_0, parameter_count, read, reply
 from helpers.sampling import Mulberry32, chooser
@@ -192,14 +191,6 @@ def test_the_chat_is_text():
 
 
 # SmolLM2 itself
-
-
-@pytest.fixture(scope="module")
-def smollm2():
-    try:
-        return pretrained.load("smollm2")
-    except FetchError as error:
-        pytest.skip(str(error))
 
 
 def test_smollm2_answers(smollm2):

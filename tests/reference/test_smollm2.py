@@ -42,17 +42,12 @@ def texts() -> list[str]:
     return mixed + [(code if i % 2 else play)[start % 4_000 :][: rng.randint(1, 400)] for i, start in enumerate(starts)]
 
 
-@pytest.fixture(scope="module")
-def ours():
-    return pretrained.load("smollm2")
-
-
-def test_the_same_tokens_and_back(ours):
+def test_the_same_tokens_and_back(smollm2):
     """transformers makes a GPT-2 tokenizer of the file. SmolLM2's own splits numbers into digits before that."""
     from tokenizers import pre_tokenizers
     from transformers import AutoTokenizer
 
-    file, tokenizer = pretrained.model_file(), ours[1]
+    file, tokenizer = pretrained.model_file(), smollm2[1]
     theirs = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name).backend_tokenizer
     digits, words = pre_tokenizers.Digits(individual_digits=True), pre_tokenizers.ByteLevel(add_prefix_space=False)
     theirs.pre_tokenizer = pre_tokenizers.Sequence([digits, words])
@@ -62,7 +57,7 @@ def test_the_same_tokens_and_back(ours):
         assert tokenizer.decode(expected) == text
 
 
-def test_the_same_chat(ours):
+def test_the_same_chat(smollm2):
     from transformers import AutoTokenizer
 
     file = pretrained.model_file()
@@ -74,11 +69,11 @@ def test_the_same_chat(ours):
     assert pretrained.chat("Hi!", "Hello.", "Bye.") == expected
 
 
-def test_the_same_logits(ours):
+def test_the_same_logits(smollm2):
     import torch
     from transformers import AutoModelForCausalLM
 
-    model, tokenizer = ours
+    model, tokenizer = smollm2
     file = pretrained.model_file()
     theirs = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32)
     prompts = [*map(pretrained.chat, SAID), *PLAIN]

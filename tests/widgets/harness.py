@@ -31,6 +31,16 @@ def page_of(*figures: str, theme: str = "light") -> str:
     return f'<!doctype html><html lang="en" data-theme="{theme}">{head}{paper}<body>{body}</body></html>'
 
 
+def site_page(folder: Path, *figures: str) -> Path:
+    """A page in `folder` as a site has it, with figures made for a site, and beside it the site's scripts and style."""
+    for name, text in modules.site_files().items():
+        (folder / name).write_text(text, encoding="utf-8")
+    scripts = "".join(f'<script defer src="{name}.js"></script>' for name in (modules.SITE_CHAT, modules.SITE))
+    head = f'<link rel="icon" href="data:,"><link rel="stylesheet" href="{modules.SITE}.css">{scripts}'
+    (folder / "page.html").write_text(page_of(*figures).replace("<title>", head + "<title>"), encoding="utf-8")
+    return folder / "page.html"
+
+
 @contextmanager
 def mounted(browser, *widgets, address: str = "", theme: str = "light", **options):
     """A page over file:// with the live figures of `widgets`, watched: gives (page, complaints).

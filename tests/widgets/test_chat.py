@@ -14,7 +14,6 @@ from gguf import GGMLQuantizationType as Kind
 
 from book.widgets import Chat, chat, modules
 from helpers import pretrained, sampling
-from helpers.fetch import FetchError
 from helpers.pretrained import read
 from helpers.tensor import no_grad
 from tests.engine.test_pretrained import CONFIG, TEXT, vocabulary, write
@@ -22,7 +21,7 @@ from tests.engine.test_pretrained import tokenizer as small_tokenizer
 from tests.firefox import firefox, installed
 from tests.lab import jupyterlab
 from tests.site import site_checks
-from tests.widgets.harness import call, calls, page_of
+from tests.widgets.harness import call, calls, site_page
 from tools import assemble
 
 # A model's file as bytes, and what opens it: `wasm` says whether WebAssembly may be used.
@@ -56,14 +55,6 @@ def small(tmp_path_factory):
     path = tmp_path_factory.mktemp("small") / "model.gguf"
     write(path)
     return path, *read(path)
-
-
-@pytest.fixture(scope="module")
-def smollm2():
-    try:
-        return pretrained.load("smollm2")
-    except FetchError as error:
-        pytest.skip(str(error))
 
 
 def in_base64(path) -> str:
@@ -138,9 +129,9 @@ def test_a_small_model_has_the_same_numbers(small, js, wasm):
     scores, look = js("llama").evaluate(RUN, [in_base64(path), ids.tolist(), wasm])
     with no_grad():
         expected = model(ids[None]).data[0]
-    np.testing.assert_allclose(np.reshape(scores, expected.shape), expected, atol=5e-3)
+    np.testing.assert_allclose(np.reshape(scores, expected.shape), expected, atol=2e-3)
     weights = model.attention_weights(ids)[:, :, -1]
-    np.testing.assert_allclose(np.reshape(look, weights.shape), weights, atol=1e-3)
+    np.testing.assert_allclose(np.reshape(look, weights.shape), weights, atol=5e-4)
 
 
 # Tokens and the chat
@@ -237,7 +228,9 @@ def test_an_answer_from_start_to_end(js):
     assert states(js, SEND, said=said)["phase"] == "away", "nothing is sent before there's a model"
     reading = states(js, READY, SEND, prompt("Hi", "!"), said=said)
     assert (reading["phase"], reading["texts"], reading["busy"]) == ("reading", ["Hi!", ""], True)
-    writing = states(js, READY, SEND, prompt("Hi", "!"), token("Hel"), token("lo"))
+    assert states(js, READY, SEND, prompt("Hi", "!"), {"type": "read", "tokens": 1})["transcript"] == ["Hi"]
+    read = {"type": "read", "tokens": 2}
+    writing = states(js, READY, SEND, prompt("Hi", "!"), read, token("Hel"), token("lo"))
     assert (writing["phase"], writing["texts"]) == ("writing", ["Hi!", "Hello"])
     assert writing["transcript"] == ["Hi", "!", "Hel", "lo"] and writing["shown"]["bars"][0]["text"] == "lo"
     done = states(js, READY, SEND, token("Hello"), {"type": "done", "why": "ended", "bars": [{"text": "<|im_end|>"}]})
@@ -276,15 +269,11 @@ def pages(small, tmp_path_factory):
     patch.setenv(modules.BUILDING, "1")
     patch.setattr(pretrained, "model_file", lambda: path)
     chat.manifest.cache_clear()
-    for name, text in modules.site_files().items():
-        (folder / name).write_text(text, encoding="utf-8")
     chat.write_parts(folder / "smollm2")
-    figure = Chat(model, spoken, "A cat.", steps=12, seed=3, title="A chat", examples=["The cat."]).figure()
+    made = Chat(model, spoken, "A cat.", steps=12, seed=3, title="A chat", examples=["The cat."])
+    site_page(folder, made.figure())
     patch.undo()
     chat.manifest.cache_clear()
-    head = f'<link rel="icon" href="data:,"><link rel="stylesheet" href="{modules.SITE}.css">'
-    head += f'<script defer src="{modules.SITE}.js"></script>'
-    (folder / "page.html").write_text(page_of(figure).replace("<body>", head + "<body>"), encoding="utf-8")
     return folder
 
 
@@ -338,12 +327,36 @@ def test_it_loads_answers_and_comes_back(browser, pages, way):
             assert not complaints, complaints
 
 
+SPOIL = """async () => {
+    const open = indexedDB.open("next-word", 1);
+    await new Promise(done => { open.onsuccess = done; });
+    const shelf = open.result.transaction("models", "readwrite").objectStore("models"), keys = shelf.getAllKeys();
+    await new Promise(done => { keys.onsuccess = done; });
+    const [key] = keys.result, put = size => new Promise(done => {
+        open.result.transaction("models", "readwrite").objectStore("models").put(new Blob([new Uint8Array(size)]), key)
+            .onsuccess = done;
+    });
+    const got = open.result.transaction("models").objectStore("models").get(key);
+    await new Promise(done => { got.onsuccess = done; });
+    await put(got.result.size);
+}"""
+
+
+def test_a_copy_that_was_damaged_in_the_browser_is_loaded_again(browser, pages):
+    with site_checks.watched(browser, pages.as_uri()) as (page, complaints):
+        opened(page, pages.as_uri() + "/page.html")
+        page.wait_for_timeout(500)  # the copy is kept after the model is ready
+        page.evaluate(SPOIL)
+        opened(page, pages.as_uri() + "/page.html")  # with a click, since there's nothing to come back to
+        assert answered(page, "A cat.") and not complaints, complaints
+
+
 def test_text_from_the_reader_stays_text(browser, pages):
     nasty = "<img src=x onerror=alert(1)> 🐈 <|im_end|> & <b>bold</b>"
     with site_checks.watched(browser, pages.as_uri()) as (page, complaints):
         opened(page, pages.as_uri() + "/page.html")
         answer = answered(page, nasty)
-        assert "�" not in answer or len(answer) > 1
+        assert answer
         assert page.locator(".nw-chat-you .nw-chat-words").last.inner_text() == nasty
         assert page.locator(".nw-chat-log :is(img, b)").count() == 0 and not complaints
 
@@ -487,6 +500,9 @@ def test_in_jupyterlab_the_kernel_sends_the_model(browser, tmp_path):
         while not page.locator(".nw-chat-load").count():
             page.keyboard.press("Control+Enter")
             page.wait_for_timeout(4_000)
+        first = page.locator(".nw-chat").element_handle()
+        page.keyboard.press("Control+Enter")  # again: the figure that asks now is another one
+        page.wait_for_function("first => !first.isConnected && document.querySelector('.nw-chat-load')", arg=first)
         page.get_by_role("button", name="Load the model").click()
         wait_for(page, "The model is ready.")
         assert answered(page, "A cat.")

@@ -12,7 +12,6 @@ from book.widgets import modules
 from book.widgets.modules import HERE
 from tests.site import site_checks
 from tests.widgets.examples import EXAMPLES
-from tests.widgets.harness import page_of
 from tests.widgets.probe import Probe
 
 FILES = sorted(HERE.glob("*.js"))
@@ -96,16 +95,7 @@ def test_what_the_site_does_not_ship_comes_along(in_a_build, tmp_path):
     assert '"modules":' in saved and "<style" in saved
 
 
-def site_page(folder: Path, *widgets) -> Path:
-    for name, text in modules.site_files().items():
-        (folder / name).write_text(text, encoding="utf-8")
-    head = f'<link rel="stylesheet" href="{modules.SITE}.css"><script defer src="{modules.SITE}.js"></script>'
-    page = page_of(*(widget.figure() for widget in widgets)).replace("</head>", "").replace("<title>", head + "<title>")
-    (folder / "page.html").write_text(page, encoding="utf-8")
-    return folder / "page.html"
-
-
-def test_a_page_of_the_site_from_disk(browser, in_a_build, tmp_path):
+def test_a_site_page_the_site_from_disk(browser, in_a_build, tmp_path):
     """All widgets on one page, two of a kind, one that brings its own code: from one script, over file://."""
     made = [EXAMPLES[name]() for name in EXAMPLES]
     widgets = [*made, Probe(x=1.5), made[0]]
@@ -113,7 +103,8 @@ def test_a_page_of_the_site_from_disk(browser, in_a_build, tmp_path):
     no_model = '(globalThis.nextWordParts ??= {})["manifest"] = { size: 0, check: 0, parts: 0 };'
     (tmp_path / "smollm2" / "manifest.js").write_text(no_model)
     with site_checks.watched(browser, tmp_path.as_uri()) as (page, complaints):
-        page.goto(site_page(tmp_path, *widgets).as_uri() + "#widget=1&temperature=0.25")
+        figures = [widget.figure() for widget in widgets]
+        page.goto(site_page(tmp_path, *figures).as_uri() + "#widget=1&temperature=0.25")
         page.wait_for_function("n => document.querySelectorAll('.nw-mounted').length === n", arg=len(widgets))
         assert page.locator(".square").inner_text() == "2.25"
         assert page.get_by_role("slider", name="temperature").first.get_attribute("aria-valuetext") == "0.25"
@@ -135,12 +126,14 @@ def test_style_sheets_keep_to_their_own_figures():
 
 
 def test_the_site_ships_every_module_and_style_once():
-    script, style = modules.site_files().values()
+    chat, script, style = modules.site_files().values()
     for path in FILES:
-        count = script.count(f'"{path.name}":"')
+        count = (chat + script).count(f'"{path.name}":"')
         assert count == (path.name not in modules.NOT_LOADED), path.name
     assert all(modules.text(path) in style for path in HERE.glob("*.css"))
-    assert len(gzip.compress(script.encode())) < 90_000 and len(gzip.compress(style.encode())) < 9_000
+    assert '"llama.js":"' in chat and '"dom.js":"' in script, "only a page with a chat loads what only a chat needs"
+    assert len(gzip.compress(chat.encode())) < 20_000
+    assert len(gzip.compress(script.encode())) < 75_000 and len(gzip.compress(style.encode())) < 9_000
 
 
 def test_only_what_a_notebook_computes_with_makes_it_run_again(tmp_path):
