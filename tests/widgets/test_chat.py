@@ -501,7 +501,9 @@ def test_in_jupyterlab_the_kernel_sends_the_model(browser, tmp_path):
             page.keyboard.press("Control+Enter")
             page.wait_for_timeout(4_000)
         first = page.locator(".nw-chat").element_handle()
-        page.keyboard.press("Control+Enter")  # again: the figure that asks now is another one
+        page.get_by_role("menuitem", name="Kernel", exact=True).click()  # a new kernel doesn't know the old figure
+        page.get_by_role("menuitem", name="Restart Kernel and Run All Cells…").click()
+        page.get_by_role("button", name="Confirm Kernel Restart").click()
         page.wait_for_function("first => !first.isConnected && document.querySelector('.nw-chat-load')", arg=first)
         page.get_by_role("button", name="Load the model").click()
         wait_for(page, "The model is ready.")

@@ -12,6 +12,7 @@ from book.widgets import modules
 from book.widgets.modules import HERE
 from tests.site import site_checks
 from tests.widgets.examples import EXAMPLES
+from tests.widgets.harness import site_page
 from tests.widgets.probe import Probe
 
 FILES = sorted(HERE.glob("*.js"))
@@ -95,7 +96,7 @@ def test_what_the_site_does_not_ship_comes_along(in_a_build, tmp_path):
     assert '"modules":' in saved and "<style" in saved
 
 
-def test_a_site_page_the_site_from_disk(browser, in_a_build, tmp_path):
+def test_a_page_of_the_site_from_disk(browser, in_a_build, tmp_path):
     """All widgets on one page, two of a kind, one that brings its own code: from one script, over file://."""
     made = [EXAMPLES[name]() for name in EXAMPLES]
     widgets = [*made, Probe(x=1.5), made[0]]
