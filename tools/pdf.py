@@ -15,7 +15,7 @@ from playwright.sync_api import sync_playwright
 from pypdf import PdfReader, PdfWriter
 from pypdf.generic import ArrayObject, DictionaryObject, NameObject
 
-from tests.site.site_checks import MOUNTED, settle
+from tests.site.site_checks import settle
 from tools.chromium import launch
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,7 +36,6 @@ def printed(browser, path: Path) -> tuple[str, PdfReader]:
     page = browser.new_page(viewport={"width": 1000, "height": 800}, color_scheme="light")
     page.goto(path.as_uri())
     settle(page)
-    page.wait_for_function(MOUNTED)
     title = page.locator("article h1").first.inner_text().rstrip("#").strip()  # the theme's mark for a link to it
     footer = FOOTER.format(title=escape(title))
     options = {"format": "A4", "print_background": True, "margin": MARGIN, "tagged": True}

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
-from tests.site.site_checks import MOUNTED, settle
+from tests.site.site_checks import settle
 from tools.chromium import launch
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -28,7 +28,6 @@ def screenshot(browser, chapter: str, mode: str, title: str, slider: str, keys: 
     page = browser.new_page(viewport=SIZE, color_scheme=mode, device_scale_factor=1.5)
     page.goto(path.as_uri())
     settle(page)
-    page.wait_for_function(MOUNTED)
     figure = page.locator("figure.nw-mounted").filter(has=page.get_by_role("group", name=title, exact=True))
     control = figure.get_by_role("slider", name=slider, exact=True)
     for key in keys:

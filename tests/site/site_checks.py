@@ -111,8 +111,9 @@ def is_ours(url: str, home: str) -> bool:
 
 
 def settle(page) -> None:
-    """Wait until mathematics and fonts are there."""
+    """Wait until mathematics, fonts and live figures are there."""
     page.evaluate(SETTLED)
+    page.wait_for_function(MOUNTED)
 
 
 def mathematics(page) -> list[str]:

@@ -12,7 +12,6 @@ def test_paper_is_light_and_folds_are_open(site, browser):
     with site_checks.watched(browser, site.as_uri()) as (page, complaints):
         page.goto(page_file.as_uri())
         site_checks.settle(page)
-        page.wait_for_function(site_checks.MOUNTED)
         seen = {}
         for media in ("screen", "print"):
             for mode in ("light", "dark"):

@@ -50,7 +50,6 @@ def test_page_is_accessible(page_name, site, browser):
         page.goto(f"{home}{page_name}.html")
         page.wait_for_selector("main")
         site_checks.settle(page)
-        page.wait_for_function(site_checks.MOUNTED)
         for mode, width in screens:
             page.set_viewport_size({"width": width, "height": 740})
             page.emulate_media(color_scheme=mode)
@@ -132,7 +131,6 @@ def test_keys_alone_get_through_a_chapter(site, browser):
     with site_checks.watched(browser, site.as_uri(), viewport={"width": 1280, "height": 800}) as (page, complaints):
         page.goto(f"{site.as_uri()}/notebooks/07_sampling.html")
         site_checks.settle(page)
-        page.wait_for_function(site_checks.MOUNTED)
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")  # "Skip to main content"
         for _ in range(1000):

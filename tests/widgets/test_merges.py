@@ -188,6 +188,7 @@ def test_the_figure_in_a_page(browser):
         )
         assert page.locator(".nw-merge-fresh").count() == rank.count(max(rank))
         page.get_by_role("button", name="All").click()
+        page.wait_for_function("n => document.querySelectorAll('.nw-merge-token').length === n", arg=len(names))
         page.locator(".nw-merge-token").first.focus()
         page.keyboard.press("End")
         page.keyboard.press("Enter")
