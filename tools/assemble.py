@@ -1,4 +1,7 @@
-"""`python -m tools.assemble` assembles products.wat, and writes it in base64 into products.js. A test compares them."""
+"""`python -m tools.assemble` assembles the .wat files, and writes them in base64 into the .js files beside them.
+
+A test compares them.
+"""
 
 import base64
 import re
@@ -6,17 +9,19 @@ import textwrap
 from pathlib import Path
 
 WIDGETS = Path(__file__).resolve().parent.parent / "book" / "widgets"
-LINES = re.compile(r"const WASM = [^;]+;")
+LINES = re.compile(r"const WASM =[^;]+;")
+NAMES = sorted(path.stem for path in WIDGETS.glob("*.wat"))
 
 
-def assembled() -> str:
-    """The statement in products.js that holds the assembled module."""
+def assembled(name: str) -> str:
+    """The statement in `name`.js that holds the assembled module."""
     from wasmtime import wat2wasm  # here, because only the tests' tools bring it
 
-    text = base64.b64encode(wat2wasm((WIDGETS / "products.wat").read_text(encoding="utf-8"))).decode()
+    text = base64.b64encode(wat2wasm((WIDGETS / f"{name}.wat").read_text(encoding="utf-8"))).decode()
     return "const WASM =\n  " + "\n  + ".join(f'"{line}"' for line in textwrap.wrap(text, 108)) + ";"
 
 
 if __name__ == "__main__":
-    path = WIDGETS / "products.js"
-    path.write_text(LINES.sub(lambda _: assembled(), path.read_text(encoding="utf-8")), encoding="utf-8")
+    for name in NAMES:
+        path = WIDGETS / f"{name}.js"
+        path.write_text(LINES.sub(lambda _: assembled(name), path.read_text(encoding="utf-8")), encoding="utf-8")  # noqa: B023

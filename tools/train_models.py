@@ -26,6 +26,7 @@ def shakespeare(steps: int = 4000) -> None:
     text, held_out = data.shakespeare_split()
     tokenizer = CharTokenizer(text + held_out)
     text, held_out = np.array(tokenizer.encode(text)), np.array(tokenizer.encode(held_out))
+    start = at_start(rng)
     model = GPT(GPTConfig(tokenizer.vocab_size, context=128, layers=4, heads=4, channels=128), rng=rng)
     print(f"shakespeare: {model.parameter_count():,} parameters, {len(text):,} characters, {steps:,} steps", flush=True)
 
@@ -44,7 +45,7 @@ def shakespeare(steps: int = 4000) -> None:
     )
     loss = mean_loss(model, held_out, model.config.context)
     print(f"\n{history}\nheld-out loss over all of {', '.join(data.HELD_OUT)}: {loss:.3f} nats per character")
-    save("shakespeare", model, tokenizer, held_out_loss=round(loss, 4))
+    save("shakespeare", model, tokenizer, start=start, held_out_loss=round(loss, 4))
     model, tokenizer = models.load_gpt("shakespeare")
     choose = sampling.chooser(temperature=0.8, rng=np.random.default_rng(1))
     print(tokenizer.decode(model.generate(tokenizer.encode("Romeo:\n"), 500, choose)))
@@ -65,6 +66,7 @@ def poems(steps: int = 5000) -> None:
     rng = np.random.default_rng(0)
     pairs = grammar.examples(40_000, rng=rng)
     tokenizer = WordTokenizer((request + "\n" + text for request, text in pairs), specials=["<end>"])
+    start = at_start(rng)
     model = GPT(GPTConfig(tokenizer.vocab_size, context=64, layers=2, heads=4, channels=128), rng=rng)
     print(f"poems: {model.parameter_count():,} parameters, {len(pairs):,} poems, {steps:,} steps", flush=True)
     history = train(
@@ -74,10 +76,10 @@ def poems(steps: int = 5000) -> None:
         lr=4e-3,
         **saved_on_the_way("poems", model, tokenizer, steps),
     )
-    save("poems", model, tokenizer)
+    save("poems", model, tokenizer, start=start)
     kept = kept_by_poems()
     print(f"\n{history}\nof held-out combinations at temperature 0.5: {kept}")
-    save("poems", model, tokenizer, held_out=kept)
+    save("poems", model, tokenizer, start=start, held_out=kept)
 
 
 def kept_by_poems() -> dict[str, float]:
@@ -90,6 +92,11 @@ def kept_by_poems() -> dict[str, float]:
         verdict = grammar.judge(request, text)
         found.append((verdict.topic, verdict.mood, verdict.form, ended))
     return dict(zip(("topic", "mood", "form", "ended"), np.mean(found, axis=0).round(4).tolist()))
+
+
+def at_start(rng: np.random.Generator) -> dict[str, str]:
+    """Where the generator is, in hexadecimal: enough to draw a model's first weights again."""
+    return {name: f"{value:x}" for name, value in rng.bit_generator.state["state"].items()}
 
 
 def saved_on_the_way(name: str, model, tokenizer, steps: int) -> dict:

@@ -8,7 +8,7 @@
 - Times: a chapter says below its title how long it takes to read (counted) and to run (measured).
 - Way: a page ends with the ones before and after it, and says why, from book/pages/outline.toml.
 - Look: when a style, a script, a figure's code, or this folder changes, all pages are written again; no notebook runs.
-- Widgets: a figure carries its state; the site ships the code and the style once, for the pages that have figures.
+- Widgets: a figure carries its state; the site ships the code, the style, and the shipped models' weights once.
   MyST-NB's second copy of the state is dropped.
 - A real model: the site has SmolLM2's file beside its pages, in parts that a page can load from a disk.
 - Paper: code is printed in its light colors, even from a dark page.
@@ -30,9 +30,9 @@ from myst_nb.sphinx_ import NbMetadataCollector
 from sphinx.util import logging
 
 from book.jupyter import mathjax_folder
-from book.widgets import modules
+from book.widgets import modules, weights
 from book.widgets.chat import manifest, write_parts
-from helpers import pretrained
+from helpers import models, pretrained
 
 logger = logging.getLogger(__name__)
 MATHJAX_FILES = ("tex-chtml.js", "input/tex/extensions", "output/chtml/fonts/woff-v2")
@@ -98,7 +98,7 @@ def ship_widgets(app):
     os.environ[modules.BUILDING] = "1"
     folder = Path(app.outdir) / "_static"
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in modules.site_files().items():
+    for name, text in {**modules.site_files(), **weights.site_files()}.items():
         (folder / name).write_text(text, encoding="utf-8")
 
 
@@ -118,8 +118,12 @@ def ship_model(app):
 
 def load_widgets(app, pagename, templatename, context, doctree):
     if "nw-widget" in context.get("body", ""):
-        if 'data-widget="Chat"' in context["body"]:
-            app.add_js_file(f"{modules.SITE_CHAT}.js", loading_method="defer", priority=490)  # before the other one
+        for widget, (script, _) in modules.EXTRA.items():
+            if f'data-widget="{widget}"' in context["body"]:
+                app.add_js_file(f"{script}.js", loading_method="defer", priority=490)  # before the other one
+        for name in models.shipped():
+            if f'"shared":"{name}"' in context["body"]:
+                app.add_js_file(f"{weights.script_of(name)}.js", loading_method="defer", priority=490)
         app.add_js_file(f"{modules.SITE}.js", loading_method="defer")
         app.add_css_file(f"{modules.SITE}.css", priority=900)  # after the book's own style, which it overrules
 

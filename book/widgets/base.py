@@ -116,6 +116,10 @@ class Widget(anywidget.AnyWidget):
             if name not in dom
         }
 
+    def site_state(self) -> dict:
+        """`state` on a page of the site, which may have large parts of it."""
+        return self.state()
+
     def figure(self, *, alone: bool | None = None) -> str:
         """The widget as an HTML `<figure>`: a still picture, and the state that brings it to life.
 
@@ -124,7 +128,8 @@ class Widget(anywidget.AnyWidget):
         """
         if alone is None:
             alone = not modules.site_has(self._module)
-        parts = {"module": self._module.name, "settings": self.settings, "state": self.state()}
+        state = self.state() if alone else self.site_state()
+        parts = {"module": self._module.name, "settings": self.settings, "state": state}
         style = script = ""
         if alone:
             parts["modules"], script = modules.own_script(self._module)

@@ -16,9 +16,10 @@ const ROWS = 16; // positions that go through the layers together
 /**
  * What Python packed. Throws an Error with a sentence if it isn't whole.
  * @param {{ config?: Config, precision?: string, tensors?: [name: string, shape: number[]][],
- *   check?: number, data?: string }} packed
+ *   check?: number, data?: string, shared?: string }} packed
  */
-export function unpackedWeights({ config, precision, tensors, check, data } = {}) {
+export function unpackedWeights({ config, precision, tensors, check, data, shared } = {}) {
+  if (shared) data = /** @type {any} */ (globalThis).nextWordWeights?.[shared]; // the site has them once
   const broken = (/** @type {string} */ what) =>
     new Error(`The model's weights are ${what}. Run the cell that makes this figure again, or reload the page.`);
   if (!config || typeof data !== "string" || !Array.isArray(tensors)) throw broken("missing");
@@ -110,7 +111,7 @@ export function gpt({ config, weights }) {
  * that is read serves several sums, and a processor works on those side by side.
  * @param {Linear} linear @param {Float32Array} x @param {Float32Array} out @param {number} rows
  */
-function apply({ W, b, m, n }, x, out, rows) {
+export function apply({ W, b, m, n }, x, out, rows) {
   let r = 0;
   for (; r + 4 <= rows; r += 4) {
     const x0 = r * m, x1 = x0 + m, x2 = x1 + m, x3 = x2 + m;
@@ -147,7 +148,7 @@ function apply({ W, b, m, n }, x, out, rows) {
 }
 
 /** @param {Float32Array} a @param {number} i @param {Float32Array} b @param {number} j @param {number} n */
-function dot(a, i, b, j, n) {
+export function dot(a, i, b, j, n) {
   let sum = 0;
   for (let k = 0; k < n; k++) sum += a[i + k] * b[j + k];
   return sum;
@@ -157,7 +158,7 @@ function dot(a, i, b, j, n) {
  * Each row to mean 0 and variance 1, times a weight, plus a bias.
  * @param {Norm} norm @param {Float32Array} x @param {Float32Array} out @param {number} rows @param {number} C
  */
-function normalize({ weight, bias }, x, out, rows, C) {
+export function normalize({ weight, bias }, x, out, rows, C) {
   for (let from = 0; from < rows * C; from += C) {
     let mean = 0, variance = 0;
     for (let i = from; i < from + C; i++) mean += x[i];

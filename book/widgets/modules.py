@@ -20,7 +20,8 @@ IMPORT = re.compile(r"""^(?:import|export)\b[^"']*\bfrom "\./([\w-]+\.js)\"""", 
 COMMENT = re.compile(r"^[ \t]*(?://.*|/\*\*(?:(?!\*/)[\s\S])*\*/[ \t]*)\n", re.M)
 NOT_LOADED = {"loader.js", "types.js"}  # a classic script; types alone
 SITE = "next-word-figures"  # what the site's script and style sheet are called
-SITE_CHAT, CHAT = "next-word-chat", HERE / "chat.js"  # the script that only pages with a chat load, and its module
+EXTRA = {"Chat": ("next-word-chat", "chat.js"), "GlassGPT": ("next-word-glass", "glass_gpt.js")}
+# widgets with a script of their own, which only pages that show one load: {class: (script, module)}
 BUILDING = "NEXT_WORD_SITE_BUILD"  # the environment variable with which the site's build tells its kernels
 
 
@@ -72,18 +73,21 @@ def site_has(path: Path) -> bool:
 def site_files() -> dict[str, str]:
     """The scripts and the style sheet that a site ships once. They work from file: too: no `import`, no `fetch`.
 
-    What only the chat needs is in a script of its own, which comes before the other one on the few pages with a chat.
+    What only one large widget needs is in a script of its own, before the other one on the pages with such a widget.
     """
-    entries = [path for path in sorted(HERE.glob("*.js")) if path.with_suffix(".py").exists() and path != CHAT]
+    own = {module for _, module in EXTRA.values()}
+    entries = [path for path in sorted(HERE.glob("*.js")) if path.with_suffix(".py").exists() and path.name not in own]
     shared = sources(HERE / "host.js", *entries)
-    chat = {name: text for name, text in sources(CHAT).items() if name not in shared}
+    extra = {}
+    for script, module in EXTRA.values():
+        only = {name: text for name, text in sources(HERE / module).items() if name not in shared}
+        extra[f"{script}.js"] = f"globalThis.nextWordExtra = {{ ...globalThis.nextWordExtra, ...{_json(only)} }};\n"
     script = (
-        f"{code(HERE / 'loader.js')}\n{{\nconst sources = {{ ...globalThis.nextWordChat, ...{_json(shared)} }};\n"
+        f"{code(HERE / 'loader.js')}\n{{\nconst sources = {{ ...globalThis.nextWordExtra, ...{_json(shared)} }};\n"
         "for (const figure of document.querySelectorAll('figure.nw-widget')) nextWord.mount(figure, sources);\n}\n"
     )
     styles = sorted(path for path in HERE.glob("*.css") if path.name != "widget.css")
-    extra = f"globalThis.nextWordChat = {_json(chat)};\n"
-    return {f"{SITE_CHAT}.js": extra, f"{SITE}.js": script, f"{SITE}.css": plots.STYLE + style(*styles)}
+    return {**extra, f"{SITE}.js": script, f"{SITE}.css": plots.STYLE + style(*styles)}
 
 
 def _json(value) -> str:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from book.widgets import modules
+from book.widgets import modules, weights
 from book.widgets.modules import HERE
 from tests.site import site_checks
 
@@ -33,9 +33,10 @@ def page_of(*figures: str, theme: str = "light") -> str:
 
 def site_page(folder: Path, *figures: str) -> Path:
     """A page in `folder` as a site has it, with figures made for a site, and beside it the site's scripts and style."""
-    for name, text in modules.site_files().items():
+    files = {**weights.site_files(), **modules.site_files()}
+    for name, text in files.items():
         (folder / name).write_text(text, encoding="utf-8")
-    scripts = "".join(f'<script defer src="{name}.js"></script>' for name in (modules.SITE_CHAT, modules.SITE))
+    scripts = "".join(f'<script defer src="{name}"></script>' for name in files if name.endswith(".js"))
     head = f'<link rel="icon" href="data:,"><link rel="stylesheet" href="{modules.SITE}.css">{scripts}'
     (folder / "page.html").write_text(page_of(*figures).replace("<title>", head + "<title>"), encoding="utf-8")
     return folder / "page.html"

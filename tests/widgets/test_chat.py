@@ -64,9 +64,10 @@ def in_base64(path) -> str:
 # The file, and the products with its weights
 
 
-def test_the_assembled_text_is_in_the_module():
-    source = modules.text(modules.HERE / "products.js")
-    assert assemble.assembled() in source, "products.wat has changed. Run: python -m tools.assemble"
+@pytest.mark.parametrize("name", assemble.NAMES)
+def test_the_assembled_text_is_in_the_module(name):
+    source = modules.text(modules.HERE / f"{name}.js")
+    assert assemble.assembled(name) in source, f"{name}.wat has changed. Run: python -m tools.assemble"
 
 
 def test_a_file_has_the_same_fields_and_places_in_javascript(small, js):

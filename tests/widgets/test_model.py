@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 
-from book.widgets.playground import packed, unpacked
+from book.widgets.weights import packed, unpacked
 from helpers import data, sampling
 from helpers import poems as grammar
 from helpers.gpt import GPT, GPTConfig, window_start

@@ -1,0 +1,865 @@
+// @ts-check
+// A whole GPT as one live picture. glass_model.js computes, glass_place.js says where things are, glass_draw.js paints,
+// glass_lens.js explains one spot; this file is the controls, and the wave that writes the next word.
+/** @import { Spot } from "./glass_place.js" */
+import { announcer, button, checkbox, enable, h, numberBox, put, select, slider, still, widget } from "./dom.js";
+import { argmax, draw, mulberry32, ranking, softmax } from "./formulas.js";
+import { HEADS, painter, sizeOf } from "./glass_draw.js";
+import { BARS, endView } from "./glass_end.js";
+import { explain, explainWord, shown, stageName } from "./glass_lens.js";
+import { magnifier } from "./glass_magnifier.js";
+import { firstWeights, glass } from "./glass_model.js";
+import { places, spotAt, waveAt } from "./glass_place.js";
+import { gpt, unpackedWeights, windowStart } from "./model.js";
+import { count, share, visible, whole } from "./text.js";
+import { tokenizerFrom } from "./tokenizers.js";
+
+const LONGEST = 200; // tokens the figure writes
+const SPEEDS = { slow: 6000, normal: 2500, fast: 250, instant: 0 }; // milliseconds a word
+const TRAITS = [
+  "prompt",
+  "after",
+  "written",
+  "focus",
+  "lane",
+  "pick",
+  "heads_off",
+  "mlps_off",
+  "positions",
+  "mask",
+  "nudges",
+  "trained",
+  "midway",
+  "temperature",
+  "seed",
+];
+
+/** A list with `item` if it wasn't there, and without it if it was. @template T @param {T[]} list @param {T} item */
+export function toggled(list, item) {
+  const key = JSON.stringify(item),
+    rest = list.filter(one => JSON.stringify(one) !== key);
+  return rest.length === list.length ? [...list, item] : rest;
+}
+
+/** The nudges with this amount at one spot; 0 takes it away.
+ * @param {number[][]} nudges @param {number} stage @param {number} t @param {number} c @param {number} amount */
+export function nudgedAt(nudges, stage, t, c, amount) {
+  const rest = nudges.filter(([s, lane, channel]) => s !== stage || lane !== t || channel !== c);
+  return Math.abs(amount) < 1e-9 ? rest : [...rest, [stage, t, c, amount]];
+}
+
+/**
+ * Lists from a link may hold anything: whatever isn't a part of this model is dropped.
+ * @param {Record<string, any>} given @param {{ L: number, H: number, C: number, N: number }} size
+ */
+export function switchesFrom({ heads_off, mlps_off, positions, mask, nudges }, { L, H, C, N }) {
+  const within = (/** @type {any} */ x, /** @type {number} */ low, /** @type {number} */ high) =>
+    Number.isInteger(x) && x >= low && x <= high;
+  const rows = (/** @type {any} */ list) => (Array.isArray(list) ? list.filter(Array.isArray) : []);
+  return {
+    heads: rows(heads_off)
+      .filter(([b, one]) => within(b, 1, L) && within(one, 1, H))
+      .map(([b, one]) => [b - 1, one - 1]),
+    mlps: (Array.isArray(mlps_off) ? mlps_off : []).filter(b => within(b, 1, L)).map(b => b - 1),
+    positions,
+    mask,
+    nudges: rows(nudges)
+      .filter(
+        ([s, t, c, a]) => within(s, 0, 2 * L) && within(t, 0, N - 1) && within(c, 0, C - 1) && Number.isFinite(a),
+      )
+      .slice(0, 50),
+  };
+}
+
+/**
+ * What the trait `pick` says, for a lane: ["cell", stage, channel], ["sum", part, channel],
+ * ["look", block, head, token], ["unit", block, unit], or ["word", id]. null if the model has no such spot.
+ * @param {any[]} pick @param {number} lane @param {{ L: number, H: number, C: number, V: number, T: number }} size
+ * @returns {Spot | { lane: number, kind: "word", id: number } | null}
+ */
+export function spotFrom([kind, ...at], lane, { L, H, C, V, T }) {
+  const below = (/** @type {number[]} */ ...tops) =>
+    tops.every((top, i) => Number.isInteger(at[i]) && at[i] >= 0 && at[i] < top);
+  if (kind === "cell" && below(2 * L + 1, C)) return { lane, kind, stage: at[0], index: at[1] };
+  if (
+    kind === "sum" &&
+    (at[0] === "token" || at[0] === "position") &&
+    Number.isInteger(at[1]) &&
+    at[1] >= 0 &&
+    at[1] < C
+  )
+    return { lane, kind, part: at[0], index: at[1] };
+  if (kind === "look" && below(L, H, T)) return { lane, kind, block: at[0], head: at[1], from: at[2] };
+  if (kind === "unit" && below(L, 4 * C)) return { lane, kind, block: at[0], index: at[1] };
+  if (kind === "word" && below(V)) return { lane, kind, id: at[0] };
+  return null;
+}
+
+/** @param {Spot | { kind: "word", id: number }} spot */
+const pickOf = spot =>
+  spot.kind === "cell"
+    ? ["cell", spot.stage, spot.index]
+    : spot.kind === "sum"
+      ? ["sum", spot.part, spot.index]
+      : spot.kind === "look"
+        ? ["look", spot.block, spot.head, spot.from]
+        : spot.kind === "unit"
+          ? ["unit", spot.block, spot.index]
+          : ["word", spot.id];
+
+export default widget(frame => {
+  const { model, root, on, cleanup, safely } = frame;
+  /** @param {string} name */
+  const get = name => model.get(name);
+  const words = tokenizerFrom(get("tokenizer")),
+    { end } = words,
+    unpacked = unpackedWeights(get("weights"));
+  const { config } = unpacked,
+    { layers: L, heads: H, channels: C, context: N, vocab_size: V } = config;
+  /** @typedef {ReturnType<typeof machineOf>} Machine */
+  /** @type {Machine[]} */
+  const machines = []; // before training, and after it
+  root.classList.add("nw-glass");
+  const say = announcer(frame);
+
+  /** A model, what it computes, and what paints that. @param {Parameters<typeof gpt>[0]} weights */
+  function machineOf(weights) {
+    const net = gpt(weights), g = glass(net), rows = new Float32Array(N * C);
+    const paints = painter(part => {
+      if (part.kind === "mlp") return { values: g.blocks[part.block].units, width: 4 * C };
+      if (part.kind === "strip") return { values: g.stream[part.stage], width: C };
+      const table = part.kind === "token" ? net.tokens : net.positions;
+      g.ids.forEach((id, t) => {
+        const row = part.kind === "token" ? id : t;
+        rows.set(table.subarray(row * C, (row + 1) * C), t * C);
+      });
+      return { values: rows, width: C };
+    });
+    return { net, g, paints };
+  }
+  /** @param {boolean} trained @returns {Machine} */
+  const machine = trained => (machines[Number(trained)] ??=
+    machineOf(trained ? unpacked : { config, weights: firstWeights(config, get("start")) }));
+
+  // What is known now
+  /** @type {{ ids: number[], begin: number, lane: number, p: Float32Array, logits: Float32Array, best: number[],
+   *   ended: boolean }} */
+  let now = { ids: [], begin: 0, lane: 0, p: new Float32Array(), logits: new Float32Array(), best: [], ended: false };
+  let { g, net, paints } = machine(true),
+    problem = "",
+    width = 0,
+    at = /** @type {ReturnType<typeof places> | null} */ (null);
+  /** @type {{ began: number, ms: number, u: number, id: number, go: number } | null} */
+  let wave = null;
+  let going = 0,
+    hover = /** @type {Spot | null} */ (null),
+    solo = /** @type {number | null} */ (null),
+    asked = 0;
+  let full = [1, 1];
+  const label = (/** @type {number} */ id) => (id === end ? "■" : visible(words.label(id)) || "(empty)");
+  const name = (/** @type {number} */ t) => `“${label(now.ids[t])}”`;
+
+  function compute() {
+    ({ g, net, paints } = machine(get("trained") || !get("start").state));
+    const text = get("prompt").trim() ? get("prompt") + get("after") : "",
+      cut = words.cut(text);
+    const prompt = cut.flatMap(({ id }) => (id === null ? [] : [id]));
+    const unknown = [...new Set(cut.filter(({ id }) => id === null).map(piece => `“${visible(piece.text)}”`))];
+    const written = get("written").filter((/** @type {any} */ id) => Number.isInteger(id) && id >= 0 && id < V);
+    const all = [...prompt, ...(prompt.length ? written : [])],
+      begin = windowStart(all.length, N),
+      ids = all.slice(begin);
+    problem = !prompt.length
+      ? `The model can't read ${text ? "any of this" : "an empty prompt"}. ` +
+        "Type something, such as “Write a poem about a cat.”"
+      : unknown.length
+        ? `The model skips what its ${count(V, "token")} don't include: ${unknown.slice(0, 5).join(", ")}.`
+        : begin
+          ? `The model reads at most ${N} tokens, so it starts ${begin} tokens later now.`
+          : "";
+    now = { ...now, ids, begin };
+    if (!ids.length) return;
+    const asked = get("lane"),
+      lane = asked >= 1 && asked <= ids.length ? asked - 1 : ids.length - 1;
+    const { stage } = g.feed(
+      ids,
+      switchesFrom(Object.fromEntries(TRAITS.map(trait => [trait, get(trait)])), { L, H, C, N }),
+    );
+    paints.forget(stage);
+    if (stage < Infinity)
+      full = [
+        sizeOf(g.stream[L].subarray(0, ids.length * C)),
+        sizeOf(g.blocks[0].units.subarray(0, ids.length * 4 * C)) * 1.4,
+      ];
+    const logits = g.logits(2 * L, lane),
+      p = softmax(logits, get("temperature"));
+    now = {
+      ids,
+      begin,
+      lane,
+      logits,
+      p,
+      best: ranking(p).slice(0, BARS),
+      ended: written[written.length - 1] === end && end !== null,
+    };
+  }
+
+  // The picture
+  const canvas = h("canvas", { "aria-hidden": "true" }),
+    context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  const heads = h("div", { class: "nw-glass-heads" }),
+    names = h("div", {
+      class: "nw-glass-names",
+      role: "group",
+      "aria-label": "Tokens: the one that's chosen makes the prediction",
+    });
+  const tip = h("div", { class: "nw-glass-tip", "aria-hidden": "true", hidden: true });
+  const midway = h("div", { class: "nw-glass-midway" });
+  const stage = h("div", { class: "nw-glass-stage" }, canvas, names, tip);
+  const scroll = h("div", { class: "nw-glass-machine" }, heads, stage, midway);
+  const chip = h("span", { class: "nw-glass-flying", "aria-hidden": "true", hidden: true });
+
+  /** One button for each token. @type {{ element: HTMLButtonElement }[]} */
+  const lanes = [];
+  function laneAt(/** @type {number} */ t) {
+    const element = button("", () => put(model, { lane: t === now.ids.length - 1 ? 0 : t + 1 }), { tabindex: -1 });
+    element.addEventListener("keydown", event => {
+      const step =
+        { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1, Home: -t, End: now.ids.length - 1 - t }[
+          event.key
+        ] ?? 0;
+      const to = lanes[t + step]?.element;
+      if (!step || !to || to.hidden) return;
+      event.preventDefault();
+      to.focus();
+      to.click();
+    });
+    names.append(element);
+    return { element };
+  }
+
+  /** The buttons above the parts: what each is, and its switches. */
+  const titles = Array.from({ length: 2 * L + 2 }, (_, i) => {
+    const block = Math.ceil(i / 2) - 1,
+      kind = i === 2 * L + 1 ? "logits" : i === 0 ? "embedding" : i % 2 ? "attention" : "mlp";
+    const text = { embedding: "embedding", attention: `attention ${block + 1}`, mlp: `MLP ${block + 1}`, logits: "" }[
+      kind
+    ];
+    const title = button(text, () => choose(kind, block), {
+      class: "nw-glass-title",
+      "aria-label": `Look into ${kind === "embedding" ? "the embedding" : stageName(i)}`,
+    });
+    /** @type {HTMLButtonElement[]} */
+    const chips = [];
+    const chipOf = (
+      /** @type {string} */ words,
+      /** @type {string} */ aria,
+      /** @type {() => void} */ press,
+      color = "",
+    ) => {
+      const one = button(words, press, {
+        class: "nw-glass-chip",
+        "aria-label": aria,
+        style: color ? { "--own": color } : {},
+      });
+      chips.push(one);
+      return one;
+    };
+    if (kind === "attention")
+      for (let head = 0; head < H; head++) {
+        const one = chipOf(
+          String(head + 1),
+          `Head ${head + 1} of block ${block + 1}`,
+          () => put(model, { heads_off: toggled(get("heads_off"), [block + 1, head + 1]) }),
+          HEADS[head % HEADS.length],
+        );
+        one.addEventListener("pointerenter", () => {
+          solo = head;
+          plan();
+        });
+        one.addEventListener("pointerleave", () => {
+          solo = null;
+          plan();
+        });
+      }
+    if (kind === "mlp")
+      chipOf("on", `MLP of block ${block + 1}`, () => put(model, { mlps_off: toggled(get("mlps_off"), block + 1) }));
+    if (kind === "embedding") chipOf("positions", "Positions", () => put(model, { positions: !get("positions") }));
+    const element = h("div", { class: "nw-glass-head" }, title, h("div", { class: "nw-glass-chips" }, chips));
+    if (kind !== "logits") heads.append(element);
+    return { element, chips, kind, block };
+  });
+
+  /** Opens a part: large, and with a spot that's worth seeing. @param {string} kind @param {number} block */
+  function choose(kind, block) {
+    const { lane, ids } = now;
+    if (!ids.length) return;
+    const kept = g.blocks[Math.max(0, block)];
+    if (kind === "attention") {
+      let best = [0, 0],
+        most = -1;
+      for (let head = 0; head < H; head++)
+        for (let s = 0; s < ids.length; s++)
+          if (s !== lane && weightOf(block, head, s) > most) {
+            most = weightOf(block, head, s);
+            best = [head, s];
+          }
+      put(model, { pick: ["look", block, ...best], focus: "attention" });
+    } else if (kind === "mlp") {
+      put(model, {
+        pick: ["unit", block, argmax(kept.units.subarray(lane * 4 * C, (lane + 1) * 4 * C))],
+        focus: "mlp",
+      });
+    } else
+      put(model, {
+        pick: ["cell", 0, argmax(Array.from(g.stream[0].subarray(lane * C, (lane + 1) * C), Math.abs))],
+        focus: "embedding",
+      });
+  }
+
+  /** How much the chosen lane looks somewhere. @param {number} block @param {number} head @param {number} s */
+  const weightOf = (block, head, s, t = now.lane) => {
+    const last = g.switches.mask ? t : now.ids.length - 1;
+    return s <= last ? g.blocks[block].weights[(head * N + t) * N + s] : 0;
+  };
+
+  const ending = endView({ V, label, pick: id => put(model, { pick: ["word", id] }) });
+  const lens = magnifier({
+    nudge: amount => {
+      const spot = chosen();
+      if (spot?.kind === "cell") move(spot, (amount * full[0]) / 2.5);
+    },
+    close: () => put(model, { pick: [] }),
+  });
+  /** Adds to a channel of the stream, and picks it. @param {Spot & { kind: "cell" }} spot @param {number} amount */
+  const move = (spot, amount) =>
+    put(model, { nudges: nudgedAt(get("nudges"), spot.stage, spot.lane, spot.index, amount), pick: pickOf(spot) });
+  /** How far a channel was moved. @param {Spot & { kind: "cell" }} spot @returns {number} */
+  const movedBy = ({ stage, lane, index }) =>
+    get("nudges").find((/** @type {number[]} */ [s, t, c]) => s === stage && t === lane && c === index)?.[3] ?? 0;
+  /** @param {number} hit */
+  function showEnd(hit) {
+    const { ids, lane, p, best } = now,
+      last = lane === ids.length - 1,
+      [kind, id] = get("pick");
+    ending.show({
+      p,
+      best,
+      hit,
+      after: last ? null : ids[lane],
+      came: last ? -1 : ids[lane + 1],
+      picked: kind === "word" ? id : -1,
+    });
+  }
+
+  const chosen = () => spotFrom(get("pick"), now.lane, { L, H, C, V, T: now.ids.length });
+
+  function showLens() {
+    const spot = now.ids.length ? chosen() : null;
+    if (!spot) lens.show(null, null);
+    else if (spot.kind === "word")
+      lens.show(
+        explainWord(g, net, { ...spot, ...now, temperature: get("temperature") }, `“${label(spot.id)}”`),
+        null,
+      );
+    else lens.show(explain(g, net, spot, name), spot.kind === "cell" ? (movedBy(spot) / full[0]) * 2.5 : null);
+  }
+
+  // What it would say after each addition
+  function showMidway() {
+    midway.hidden = !get("midway") || !at || !now.ids.length;
+    if (midway.hidden || !at) return;
+    midway.replaceChildren(
+      ...at.parts
+        .filter(part => part.kind === "strip")
+        .map(part => {
+          const p = softmax(g.logits(part.stage, now.lane)),
+            top = argmax(p);
+          const style = at?.narrow ? { top: `${part.y}px`, right: "2px" } : { left: `${part.x + part.w / 2}px` };
+          return h(
+            "span",
+            { style, title: `After ${stageName(part.stage)}: “${label(top)}”, probability ${share(p[top])}` },
+            h("b", {}, label(top)),
+            h("small", {}, share(p[top])),
+          );
+        }),
+    );
+  }
+
+  // Painting
+  const plan = () => {
+    asked ||= requestAnimationFrame(time => {
+      asked = 0;
+      safely(() => {
+        tick(time);
+        paint();
+      });
+    });
+  };
+  cleanup(() => cancelAnimationFrame(asked));
+
+  function arrange() {
+    if (!now.ids.length || !width) return;
+    at = places({ width, T: now.ids.length, lane: now.lane, L, H, focus: get("focus") });
+    const ratio = Math.min(3, window.devicePixelRatio || 1),
+      [w, high] = [at.width, at.height].map(x => Math.round(x * ratio));
+    if (canvas.width !== w || canvas.height !== high) [canvas.width, canvas.height] = [w, high];
+    Object.assign(canvas.style, { width: `${at.width}px`, height: `${at.height}px` });
+    root.classList.toggle("nw-glass-narrow", at.narrow);
+    now.ids.forEach((id, t) => {
+      const { element } = (lanes[t] ??= laneAt(t)),
+        { y, h: high } = at?.narrow ? { y: 0, h: 0 } : /** @type {any} */ (at).lanes[t];
+      const text = label(id);
+      if (element.textContent !== text) element.textContent = text;
+      element.hidden = false;
+      element.tabIndex = t === now.lane ? 0 : -1;
+      element.setAttribute("aria-pressed", String(t === now.lane));
+      element.setAttribute("aria-label", `${text}, token ${t}`);
+      Object.assign(
+        element.style,
+        at?.narrow
+          ? { top: "", height: "", fontSize: "" }
+          : {
+              top: `${y}px`,
+              height: `${high}px`,
+              fontSize: t === now.lane ? "15px" : `${Math.min(13, Math.max(6, high - 3))}px`,
+            },
+      );
+    });
+    lanes.slice(now.ids.length).forEach(({ element }) => {
+      element.hidden = true;
+    });
+    titles.forEach(({ element, chips, kind, block }) => {
+      if (kind === "logits") return;
+      const stageOf = kind === "embedding" ? "strip" : kind,
+        part = at?.parts.find(
+          one =>
+            one.kind === stageOf && one.block === Math.max(0, block) && (kind !== "embedding" || one.stage === 0),
+        );
+      const first = kind === "embedding" ? at?.parts[0] : part;
+      if (!part || !first) return;
+      const sum = kind === "embedding" && get("focus") === kind,
+        from = kind === "embedding" && !sum ? 0 : first.x;
+      if (kind === "embedding")
+        element.firstElementChild?.replaceChildren(sum ? "token's row + position's row = embedding" : "embedding");
+      Object.assign(
+        element.style,
+        at?.narrow
+          ? { top: `${first.y - 40}px`, left: "0", width: "100%" }
+          : { left: `${from}px`, width: `${part.x + part.w - from}px`, top: "" },
+      );
+      element.classList.toggle("nw-glass-first", kind === "embedding" && !sum);
+      const { heads: off, mlps } = g.switches;
+      chips.forEach((one, i) => {
+        const gone =
+          kind === "embedding"
+            ? !get("positions")
+            : kind === "mlp"
+              ? mlps.includes(block)
+              : off.some(([b, head]) => b === block && head === i);
+        one.setAttribute("aria-pressed", String(!gone));
+        if (kind === "mlp") one.textContent = gone ? "off" : "on";
+      });
+    });
+  }
+
+  function paint() {
+    if (!at || !now.ids.length) return;
+    const ratio = canvas.width / at.width,
+      { heads: off, mlps } = g.switches,
+      progress = wave && waveAt(waveShare());
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    const picked = chosen();
+    paints.paint(context, {
+      places: at,
+      focus: get("focus"),
+      L,
+      full,
+      ink: getComputedStyle(root).color,
+      label: t => label(now.ids[t]),
+      weight: weightOf,
+      off: (block, head) => off.some(([b, one]) => b === block && one === head),
+      flat: part =>
+        (part.kind === "mlp" && mlps.includes(part.block)) || (part.kind === "position" && !get("positions")),
+      front: progress ? progress.front : null,
+      spots: [picked && picked.kind !== "word" ? picked : null, hover],
+      mask: g.switches.mask,
+      solo,
+    });
+  }
+
+  // The wave
+  const waveShare = () => (wave ? Math.min(1, (clock - wave.began) / Math.max(1, wave.ms)) : 0);
+  let clock = 0;
+  /** @param {number} time */
+  function tick(time) {
+    clock = time;
+    if (!wave) return;
+    if (!wave.began) wave.began = time;
+    const { front, dart: fall, join } = waveAt(waveShare());
+    root.classList.toggle("nw-glass-waiting", front < 1);
+    if (front === 1) {
+      showEnd(fall === 1 ? wave.id : -1);
+      ending.throwDart(fall, wave.u);
+    }
+    if (join > 0) fly(join);
+    if (waveShare() < 1) plan();
+    else landed();
+  }
+  /** The word on its way from the bars to its lane. @param {number} share */
+  function fly(share) {
+    const word = wave && ending.wordOf(wave.id),
+      home = root.getBoundingClientRect();
+    if (!word || !wave) return;
+    const from = word.getBoundingClientRect(),
+      to = (at?.narrow ? names : canvas).getBoundingClientRect();
+    const x = from.left + (to.left + 10 - from.left) * share - home.left,
+      y = from.top + (to.bottom - from.top) * share - home.top;
+    chip.hidden = false;
+    chip.textContent = label(wave.id);
+    chip.style.transform = `translate(${x}px, ${y}px)`;
+  }
+  function landed() {
+    if (!wave) return;
+    const { id, go } = wave,
+      written = [...get("written"), id];
+    finish();
+    put(model, { written, lane: 0, ...(chosen()?.kind === "word" ? { pick: [] } : {}) });
+    say(`${label(id)} was drawn.`);
+    going = id === end || written.length >= LONGEST ? 0 : go - 1;
+  }
+  function finish() {
+    wave = null;
+    chip.hidden = true;
+    ending.throwDart(0, 0);
+    root.classList.remove("nw-glass-waiting");
+  }
+  /** Draws the next word, with a wave or without. */
+  function next() {
+    if (wave || now.ended || !now.ids.length) return;
+    const random = mulberry32(get("seed"));
+    let u = 0;
+    for (let i = 0; i <= get("written").length; i++) u = random();
+    const ms = still() ? 0 : SPEEDS[/** @type {keyof typeof SPEEDS} */ (get("speed"))];
+    if (now.lane !== now.ids.length - 1) put(model, { lane: 0 });
+    safely(() => {
+      update();
+    });
+    wave = { began: 0, ms: quick ? 250 : ms, u, id: draw(softmax(now.logits, get("temperature")), u), go: going };
+    plan();
+  }
+  let quick = false; // the first words, which the figure writes by itself
+
+  // Controls
+  const box = h("input", {
+    type: "text",
+    class: "nw-glass-prompt",
+    spellcheck: "false",
+    oninput: () => {
+      stop();
+      put(model, { prompt: box.value, written: [], lane: 0 });
+    },
+  });
+  const promptField = h("label", { class: "nw-field" }, h("span", {}, "Prompt"), box);
+  const play = button(
+    "",
+    () => {
+      if (going || wave) stop();
+      else if (now.ended) again();
+      else {
+        going = 1;
+        next();
+      }
+    },
+    { class: "nw-glass-play" },
+  );
+  const before = button("Before training", () => put(model, { trained: !get("trained") }), {
+    "aria-pressed": "false",
+  });
+  const more = h("details", { class: "nw-glass-more" }, h("summary", {}, "More"));
+  const writeOn = button("Write on to the end", () => {
+    going = LONGEST;
+    next();
+  });
+  const reset = button("Everything as it was", () =>
+    put(model, { heads_off: [], mlps_off: [], positions: true, mask: true, nudges: [], trained: true, focus: "" }),
+  );
+  const wholePicture = button("The whole picture", () => put(model, { focus: "" }));
+  function stop() {
+    going = 0;
+    quick = false;
+    finish();
+    plan();
+    show();
+  }
+  const again = () => {
+    stop();
+    put(model, { written: [], lane: 0, pick: [] });
+  };
+  const startOver = button("Start over", again);
+  const examples =
+    get("examples").length > 1
+      ? h(
+          "label",
+          { class: "nw-field" },
+          h("span", {}, "Other prompts"),
+          (() => {
+            const list = h(
+              "select",
+              {
+                onchange: () => {
+                  stop();
+                  put(model, { prompt: get("examples")[list.selectedIndex], written: [], lane: 0 });
+                },
+              },
+              get("examples").map((/** @type {string} */ text) => h("option", {}, text)),
+            );
+            on("prompt", () => {
+              list.selectedIndex = get("examples").indexOf(get("prompt"));
+            });
+            return list;
+          })(),
+        )
+      : null;
+  const note = h("p", { class: "nw-glass-told nw-muted", role: "status" }),
+    table = h("div", {
+      class: "nw-glass-table",
+      tabindex: 0,
+      role: "region",
+      "aria-label": "The numbers as a table",
+    });
+  const tableFold = h(
+    "details",
+    { class: "nw-glass-fold", ontoggle: () => showTable() },
+    h("summary", {}, "The same as a table"),
+    table,
+  );
+  more.append(
+    h(
+      "div",
+      { class: "nw-controls" },
+      examples,
+      slider(frame, "temperature", { label: "temperature", step: 0.05, high: 2, shown: x => x.toFixed(2) }),
+      select(frame, "speed", "speed", [
+        ["slow", "slow"],
+        ["normal", "normal"],
+        ["fast", "fast"],
+        ["instant", "instant"],
+      ]),
+      numberBox(frame, "seed", "seed"),
+    ),
+    h(
+      "div",
+      { class: "nw-row" },
+      checkbox(frame, "midway", "what would it say after each part?"),
+      checkbox(frame, "mask", "mask: nobody looks ahead"),
+    ),
+    h("div", { class: "nw-row" }, writeOn, startOver, reset, wholePicture),
+  );
+  root.append(
+    h("div", { class: "nw-glass-controls" }, promptField, play, before, more),
+    h(
+      "div",
+      { class: "nw-glass-picture" },
+      scroll,
+      h("div", { class: "nw-glass-dock" }, ending.element, lens.element),
+    ),
+    note,
+    tableFold,
+    chip,
+  );
+
+  function showTable() {
+    if (!tableFold.open || !now.ids.length) return;
+    const { lane, ids } = now,
+      row = (/** @type {string[]} */ cells, tag = /** @type {"td" | "th"} */ ("td")) =>
+        h(
+          "tr",
+          {},
+          cells.map((text, i) => h(i ? tag : "th", { scope: tag === "th" ? "col" : i ? false : "row" }, text)),
+        );
+    const lines = Array.from({ length: 2 * L + 1 }, (_, s) => {
+      const x = g.stream[s].subarray(lane * C, (lane + 1) * C),
+        p = softmax(g.logits(s, lane)),
+        top = argmax(p),
+        block = Math.ceil(s / 2) - 1;
+      let looks = "";
+      if (s % 2)
+        looks = Array.from({ length: H }, (_, head) => {
+          const w = ids.map((_, from) => weightOf(block, head, from)),
+            most = argmax(w);
+          return `${head + 1}: ${name(most)} ${share(w[most])}`;
+        }).join("; ");
+      return row([
+        s === 0 ? "embedding" : stageName(s),
+        shown(Math.hypot(...x), 2),
+        looks,
+        `“${label(top)}” ${share(p[top])}`,
+      ]);
+    });
+    table.replaceChildren(
+      h(
+        "table",
+        {},
+        h("caption", {}, `For ${name(lane)}, token ${lane} of ${whole(ids.length)}`),
+        h(
+          "thead",
+          {},
+          row(["after", "length of the stream", "where each head looks most", "what it would say"], "th"),
+        ),
+        h("tbody", {}, lines),
+      ),
+    );
+  }
+
+  function show() {
+    const { ended, ids } = now;
+    if (box.value !== get("prompt")) box.value = get("prompt");
+    play.textContent = going > 1 ? "Stop" : ended ? "↺ Start over" : "▶ Next word";
+    enable(ids.length > 0, play, writeOn);
+    before.hidden = !get("start").state;
+    before.setAttribute("aria-pressed", String(!get("trained")));
+    wholePicture.hidden = !get("focus");
+    for (const focus of ["embedding", "attention", "mlp", "logits", "sampling"])
+      root.classList.toggle(`nw-glass-on-${focus}`, get("focus") === focus);
+    const changed = [
+      g.switches.heads.length && count(g.switches.heads.length, "head"),
+      g.switches.mlps.length && count(g.switches.mlps.length, "MLP"),
+      !get("positions") && "the positions",
+      !get("mask") && "the mask",
+    ].filter(Boolean);
+    note.textContent =
+      [
+        problem,
+        changed.length ? `Switched off: ${changed.join(", ")}.` : "",
+        g.switches.nudges.length ? `${count(g.switches.nudges.length, "channel")} moved by hand.` : "",
+        ended ? "The text has ended." : "",
+      ]
+        .filter(Boolean)
+        .join(" ") ||
+      (get("trained")
+        ? get("written").length
+          ? "Only the newest lane is computed. The others stay as they are: that's the KV cache."
+          : ""
+        : "These are the random weights this model started from.");
+    scroll.hidden = ending.element.hidden = !ids.length;
+  }
+
+  function update() {
+    compute();
+    if (now.ids.length) {
+      arrange();
+      showEnd(-1);
+    }
+    show();
+    showLens();
+    showMidway();
+    showTable();
+    paint();
+  }
+
+  // The pointer
+  /** @param {PointerEvent} event */
+  const spotOf = event => {
+    const { left, top } = canvas.getBoundingClientRect();
+    return at && now.ids.length
+      ? spotAt(at, event.clientX - left, event.clientY - top, { C }, (b, head, s) => weightOf(b, head, s))
+      : null;
+  };
+  /** What a spot is, and its number. @param {Spot} spot */
+  function told(spot) {
+    const { lane: t, kind } = spot, at = (/** @type {Float32Array} */ rows, width = C) => rows[t * width + index];
+    if (kind === "look") {
+      const { block, head, from } = spot, weight = shown(weightOf(block, head, from), 3);
+      return `head ${head + 1}: ${name(t)} → ${name(from)}  ${weight}`;
+    }
+    const { index } = spot;
+    if (kind === "unit") return `${name(t)}, unit ${index}: ${shown(at(g.blocks[spot.block].units, 4 * C), 3)}`;
+    if (kind === "cell") return `${name(t)}, channel ${index}: ${shown(at(g.stream[spot.stage]), 3)}`;
+    return spot.part === "position" ? `position ${t}, channel ${index}: ${shown(at(net.positions), 3)}`
+      : `row of ${name(t)}, channel ${index}: ${shown(net.tokens[now.ids[t] * C + index], 3)}`;
+  }
+  /** @type {{ y: number, spot: Spot & { kind: "cell" }, from: number, moved: boolean } | null} */
+  let drag = null;
+  canvas.addEventListener("pointermove", event => {
+    if (drag) {
+      const { spot, from, y } = drag;
+      if (!drag.moved && Math.abs(event.clientY - y) < 4) return;
+      drag.moved = true;
+      move(spot, from + (((y - event.clientY) / 40) * full[0]) / 2.5);
+      return;
+    }
+    if (event.pointerType === "touch") return;
+    hover = spotOf(event);
+    tip.hidden = !hover;
+    if (hover) {
+      const { left, top, width: wide } = stage.getBoundingClientRect(),
+        x = event.clientX - left;
+      tip.textContent = told(hover);
+      Object.assign(tip.style, { left: `${Math.min(x + 14, wide - 190)}px`, top: `${event.clientY - top + 16}px` });
+    }
+    plan();
+  });
+  const leave = () => {
+    hover = null;
+    tip.hidden = true;
+    plan();
+  };
+  canvas.addEventListener("pointerleave", leave);
+  canvas.addEventListener("pointerdown", event => {
+    const spot = spotOf(event);
+    if (spot?.kind !== "cell" || spot.lane !== now.lane || event.pointerType === "touch") return;
+    drag = { y: event.clientY, spot, from: movedBy(spot), moved: false };
+    canvas.setPointerCapture(event.pointerId);
+  });
+  canvas.addEventListener("pointerup", () => {
+    setTimeout(() => {
+      drag = null;
+    });
+  });
+  canvas.addEventListener("click", event => {
+    if (drag?.moved) return;
+    const spot = spotOf(event);
+    if (!spot) return;
+    put(model, {
+      pick: pickOf(spot),
+      ...(spot.lane !== now.lane ? { lane: spot.lane === now.ids.length - 1 ? 0 : spot.lane + 1 } : {}),
+    });
+  });
+
+  on(TRAITS.join(" "), () => {
+    update();
+    if (going > 0 && !wave) next();
+    else if (!going && !wave) {
+      quick = false;
+      play.textContent = now.ended ? "↺ Start over" : "▶ Next word";
+    }
+  });
+  const size = new ResizeObserver(() => {
+    const wide = Math.floor(scroll.clientWidth);
+    if (!wide || wide === width) return;
+    width = wide;
+    safely(update);
+  });
+  size.observe(scroll);
+  const theme = new MutationObserver(plan);
+  theme.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
+  cleanup(() => {
+    size.disconnect();
+    theme.disconnect();
+  });
+  if (get("auto") && !get("written").length && !still()) {
+    const seen = new IntersectionObserver(
+      ([entry]) => {
+        if (!entry.isIntersecting) return;
+        seen.disconnect();
+        quick = true;
+        going = get("auto");
+        next();
+      },
+      { threshold: 0.6 },
+    );
+    seen.observe(stage);
+    cleanup(() => seen.disconnect());
+  }
+});

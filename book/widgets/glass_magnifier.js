@@ -1,0 +1,92 @@
+// @ts-check
+// Under a GPT's picture: the arithmetic of one spot, its vectors as cells, and a slider for a channel of the stream.
+/** @import { Explained } from "./glass_lens.js" */
+import { button, h, range } from "./dom.js";
+import { paintCells, sizeOf } from "./glass_draw.js";
+import { CHAPTERS, shown } from "./glass_lens.js";
+
+const MOST = 4; // vectors
+
+/** One vector: its cells, and the number of the cell that's pointed at or that the arrow keys reach. */
+function vectorView() {
+  const image = h("canvas", { "aria-hidden": "true" }),
+    number = h("span", { class: "nw-muted" }),
+    mark = h("i");
+  const input = h("input", { type: "range", min: 0, step: 1, value: 0, oninput: () => point(Number(input.value)) });
+  let name = "",
+    values = /** @type {ArrayLike<number>} */ ([]);
+  /** @param {number} i */
+  function point(i) {
+    input.value = String(i);
+    number.textContent = `[${i}] = ${shown(values[i], 3)}`;
+    input.setAttribute("aria-valuetext", `${name}[${i}] = ${shown(values[i], 3)}`);
+    mark.style.left = `${(100 * (i + 0.5)) / values.length}%`;
+  }
+  const cells = h("span", { class: "nw-glass-cells" }, image, mark, input);
+  cells.addEventListener("pointermove", event => {
+    if (event.pointerType === "touch") return;
+    const { left, width } = cells.getBoundingClientRect(),
+      n = values.length;
+    point(Math.max(0, Math.min(n - 1, Math.floor(((event.clientX - left) / width) * n))));
+  });
+  const title = h("b"),
+    element = h("div", { class: "nw-glass-vector" }, title, cells, number);
+  /** @param {Explained["vectors"][0] | undefined} vector */
+  const show = vector => {
+    element.hidden = !vector;
+    if (!vector) return;
+    ({ name, values } = vector);
+    title.textContent = name;
+    input.max = String(values.length - 1);
+    input.setAttribute("aria-label", `${name}, ${values.length} numbers`);
+    paintCells(image, vector.values, values.length, sizeOf(vector.values));
+    point(vector.at ?? Math.min(Number(input.value), values.length - 1));
+  };
+  return { element, show };
+}
+
+/**
+ * show(found, amount): a spot, and how far its channel was moved, or null where there's no slider.
+ * @param {{ nudge: (amount: number) => void, close: () => void }} options
+ */
+export function magnifier({ nudge, close }) {
+  const title = h("p", { class: "nw-glass-lens-title" }),
+    lines = h("ol");
+  const link = h("p", { class: "nw-glass-link" }),
+    vectors = Array.from({ length: MOST }, vectorView);
+  const moved = (/** @type {number} */ x) => (x ? shown(x, 2) : "as it is");
+  const drag = range({ label: "Move this channel", low: -3, high: 3, step: 0.05, shown: moved, set: nudge });
+  const x = button("×", close, { class: "nw-glass-close", "aria-label": "Close" });
+  const element = h(
+    "div",
+    { class: "nw-glass-lens", hidden: true },
+    h("div", { class: "nw-glass-lens-top" }, title, x),
+    h(
+      "div",
+      { class: "nw-glass-two" },
+      h("div", {}, lines, drag.field, link),
+      h(
+        "div",
+        { class: "nw-glass-vectors" },
+        vectors.map(vector => vector.element),
+      ),
+    ),
+  );
+  return {
+    element,
+    /** @param {Explained | null} found @param {number | null} amount */
+    show(found, amount) {
+      element.hidden = !found;
+      if (!found) return;
+      title.textContent = found.title;
+      lines.replaceChildren(...found.lines.map(line => h("li", {}, line)));
+      drag.field.hidden = amount === null;
+      drag.show(Math.max(-3, Math.min(3, amount ?? 0)));
+      vectors.forEach((vector, i) => vector.show(found.vectors[i]));
+      const { page, name } = CHAPTERS[found.chapter],
+        home = document.documentElement.dataset.content_root;
+      const there = home === undefined ? name : h("a", { href: `${home}notebooks/${page}.html` }, name);
+      link.replaceChildren("Built in ", there, ".");
+    },
+  };
+}
