@@ -5,7 +5,7 @@ from book.widgets.backprop import Backprop
 from book.widgets.bigram import Bigram
 from book.widgets.chat import Chat
 from book.widgets.descent import Descent
-from book.widgets.glass_gpt import GlassGPT
+from book.widgets.glass_gpt import GlassGPT, opening
 from book.widgets.loss_curves import LossCurves, snapshot
 from book.widgets.merges import Merges
 from book.widgets.next_token import NextToken
@@ -26,5 +26,6 @@ __all__ = [
     "Playground",
     "Predict",
     "SoftmaxLab",
+    "opening",
     "snapshot",
 ]

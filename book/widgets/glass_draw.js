@@ -63,11 +63,11 @@ export function painter(numbers) {
     const { values, width } = numbers(part);
     if (kept.lane === -1) {
       const all = values.subarray(0, places.T * width);
-      paintCells(kept.lanes, all, width / rowsOf(part.kind, false, places.narrow), full);
+      paintCells(kept.lanes, all, width / rowsOf(width, part.kind, false, places.narrow), full);
     }
     if (kept.lane !== places.lane) {
       const own = values.subarray(places.lane * width, (places.lane + 1) * width);
-      paintCells(kept.one, own, width / rowsOf(part.kind, true, places.narrow), full);
+      paintCells(kept.one, own, width / rowsOf(width, part.kind, true, places.narrow), full);
       kept.lane = places.lane;
     }
     return kept;
@@ -107,7 +107,7 @@ export function painter(numbers) {
         }
         const kept = imagesOf(part, places, full[part.kind === "mlp" ? 1 : 0]);
         to.globalAlpha = shade * (flat(part) ? 0.12 : 1);
-        const rows = rowsOf(part.kind, false, narrow),
+        const rows = rowsOf(numbers(part).width, part.kind, false, narrow),
           { width: columns } = kept.lanes;
         if (!narrow) {
           to.globalAlpha *= 0.85;
@@ -256,7 +256,7 @@ export function painter(numbers) {
         );
         if (!part) return;
         const box = boxOf(places, part, spot.lane),
-          rows = rowsOf(kind, spot.lane === lane, narrow);
+          rows = rowsOf(numbers(part).width, kind, spot.lane === lane, narrow);
         const columns = Math.ceil(numbers(part).width / rows),
           w = box.w / columns,
           high = box.h / rows;

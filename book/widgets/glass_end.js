@@ -27,10 +27,10 @@ export function stickOf(p, named) {
 }
 
 /**
- * The bars that show: the largest, and the one that was hit in the last row if it isn't among them.
- * @param {number[]} best @param {number} hit  a token, or −1
+ * The bars that show: the largest, and in the last row one that isn't among them: what was hit, or what followed.
+ * @param {number[]} best @param {number} one  a token, or −1
  */
-export const rowsOf = (best, hit) => (hit < 0 || best.includes(hit) ? best : [...best.slice(0, -1), hit]);
+export const rowsOf = (best, one) => (one < 0 || best.includes(one) ? best : [...best.slice(0, -1), one]);
 
 /**
  * show(state): what comes next. throwDart(fall, u): from 0, in the air, to 1, in the stick. wordOf(id): its element.
@@ -42,7 +42,7 @@ export function endView({ V, label, pick }) {
       fill = h("i"),
       value = h("span", { class: "nw-glass-value" });
     const bar = [word, h("span", { class: "nw-glass-lane" }, fill), value];
-    const row = { element: button(bar, () => pick(row.id)), word, fill, value, id: 0 };
+    const row = { element: button(bar, () => pick(row.token)), word, fill, value, token: 0 };
     return row;
   });
   const stick = h("div", { class: "nw-glass-stick" }),
@@ -78,9 +78,9 @@ export function endView({ V, label, pick }) {
       title.replaceChildren(
         ...(after === null ? ["What comes next?"] : ["What comes after ", h("b", {}, label(after)), "?"]),
       );
-      const ids = rowsOf(best, hit);
+      const ids = rowsOf(best, hit < 0 ? came : hit);
       rows.forEach((row, i) => {
-        const id = (row.id = ids[i]),
+        const id = (row.token = ids[i]),
           name = label(id),
           words = [name, `probability ${share(p[id])}`];
         row.word.textContent = name;
@@ -110,6 +110,6 @@ export function endView({ V, label, pick }) {
       dart.style.transform = `translate(${(1 - fall) * 150}px, ${(fall - 1) * 60}px)`;
     },
     /** @param {number} id */
-    wordOf: id => rows.find(row => row.id === id)?.word,
+    wordOf: id => rows.find(row => row.token === id)?.word,
   };
 }

@@ -95,8 +95,11 @@ export function spotFrom([kind, ...at], lane, { L, H, C, V, T }) {
   return null;
 }
 
+/** Where a `pick` keeps the cell of its vectors that's locked; a channel is one. @param {any[]} pick */
+export const atOf = ([kind]) => ({ look: 4, unit: 3 })[/** @type {string} */ (kind)] ?? 2;
+
 /** @param {Spot | { kind: "word", id: number }} spot */
-const pickOf = spot =>
+export const pickOf = spot =>
   spot.kind === "cell"
     ? ["cell", spot.stage, spot.index]
     : spot.kind === "sum"
@@ -329,6 +332,7 @@ export default widget(frame => {
       const spot = chosen();
       if (spot?.kind === "cell") move(spot, (amount * full[0]) / 2.5);
     },
+    lock: i => put(model, { pick: [...get("pick").slice(0, atOf(get("pick"))), i] }),
     close: () => put(model, { pick: [] }),
   });
   /** Adds to a channel of the stream, and picks it. @param {Spot & { kind: "cell" }} spot @param {number} amount */
@@ -355,14 +359,12 @@ export default widget(frame => {
   const chosen = () => spotFrom(get("pick"), now.lane, { L, H, C, V, T: now.ids.length });
 
   function showLens() {
-    const spot = now.ids.length ? chosen() : null;
-    if (!spot) lens.show(null, null);
+    const spot = now.ids.length ? chosen() : null, pick = get("pick"), at = Number(pick[atOf(pick)]) || 0;
+    if (!spot) lens.show(null, 0, null);
     else if (spot.kind === "word")
       lens.show(
-        explainWord(g, net, { ...spot, ...now, temperature: get("temperature") }, `“${label(spot.id)}”`),
-        null,
-      );
-    else lens.show(explain(g, net, spot, name), spot.kind === "cell" ? (movedBy(spot) / full[0]) * 2.5 : null);
+        explainWord(g, net, { ...spot, ...now, temperature: get("temperature") }, `“${label(spot.id)}”`), at, null);
+    else lens.show(explain(g, net, spot, name), at, spot.kind === "cell" ? (movedBy(spot) / full[0]) * 2.5 : null);
   }
 
   // What it would say after each addition
@@ -445,7 +447,7 @@ export default widget(frame => {
       Object.assign(
         element.style,
         at?.narrow
-          ? { top: `${first.y - 40}px`, left: "0", width: "100%" }
+          ? { top: `${first.y - 50}px`, left: "0", width: "100%" }
           : { left: `${from}px`, width: `${part.x + part.w - from}px`, top: "" },
       );
       element.classList.toggle("nw-glass-first", kind === "embedding" && !sum);
@@ -556,8 +558,9 @@ export default widget(frame => {
     class: "nw-glass-prompt",
     spellcheck: "false",
     oninput: () => {
+      const prompt = box.value; // which stopping would set back
       stop();
-      put(model, { prompt: box.value, written: [], lane: 0 });
+      put(model, { prompt, written: [], lane: 0 });
     },
   });
   const promptField = h("label", { class: "nw-field" }, h("span", {}, "Prompt"), box);

@@ -18,9 +18,37 @@ from helpers import plots, sampling
 from helpers.checks import whole
 from helpers.functional import gelu
 from helpers.gpt import GPT, window_start
+from helpers.models import load_gpt
 from helpers.tensor import Tensor
 
 FOCUS = ("", "embedding", "attention", "mlp", "logits", "sampling")
+OPENINGS = {  # the captions of the figures that chapters open with
+    "": (
+        "A whole GPT, with every number in it. Each row is a token, and the last row predicts the next word. Press Next "
+        "word and watch that row fill from left to right. Then switch off a few heads, and see what the model says "
+        "without them."
+    ),
+    "embedding": (
+        "Every row begins with its token's own list of {C} numbers, plus the list of its position: the three strips on "
+        "the left. Click a cell to see how it adds up, or drag it up and down and watch what the model says."
+    ),
+    "attention": (
+        "The ribbons are attention: how much the last token listens to each token before it, with one color for each "
+        "head. Click a ribbon to see where its width comes from, or a number above it to switch that head off."
+    ),
+    "mlp": (
+        "The fields of sparks are the MLPs: {units} small units in each block. Click a spark to see what it does. All "
+        "these weights were found by backpropagation; press Before training to see where they started."
+    ),
+    "logits": (
+        "On the right is what this chapter is about: the model ends with a score for each of its {V:,} words, and softmax "
+        "turns the scores into shares of one whole. Click a word to see the arithmetic."
+    ),
+    "sampling": (
+        "The last step of a language model is on the right: each word gets a piece of the stick, as long as it is likely, "
+        "and a dart picks one. Press Next word. Under More, the temperature changes the pieces."
+    ),
+}
 SPEEDS = ("slow", "normal", "fast", "instant")
 BARS = 8
 BLUE, ORANGE = (0.16, 0.52, 0.85), (0.89, 0.45, 0.09)
@@ -227,11 +255,11 @@ class GlassGPT(Carrier):
 
     def alt(self):
         names, p = self._bars()
-        config = self._model.config
+        config, text = self._model.config, self._tokenizer.decode(self.ids())
         return (
-            f"A GPT with {config.layers} blocks and {config.heads} heads reads “{self._tokenizer.decode(self.ids())}”, one "
-            f"lane per token. Each lane is a strip of {config.channels} numbers that attention and an MLP add to, block "
-            f"after block. At the end, the most probable next token is “{names[0]}”, with probability {p[0]:.2f}."
+            f"A GPT with {config.layers} blocks and {config.heads} heads reads “{text}”, one lane per token. Each lane is "
+            f"a strip of {config.channels} numbers that attention and an MLP add to, block after block. At the end, the "
+            f"most probable next token is “{names[0]}”, with probability {p[0]:.2f}."
         )
 
 
@@ -243,3 +271,12 @@ def _state_of(rng: np.random.Generator) -> dict:
             f"start must be a generator from np.random.default_rng; got one with {state['bit_generator']}."
         )
     return {name: f"{state['state'][name]:x}" for name in ("state", "inc")}
+
+
+def opening(focus: str = "") -> GlassGPT:
+    """The figure that a chapter opens with: the poem model, reading the book's sentence, with one part large."""
+    model, tokenizer = load_gpt("poems")
+    config = model.config
+    caption = OPENINGS[focus].format(C=config.channels, units=4 * config.channels, V=config.vocab_size)
+    title = "A GPT that writes poems, from its prompt to the next word"
+    return GlassGPT(model, tokenizer, after="\n", focus=focus, title=title, caption=caption)

@@ -9,7 +9,7 @@ import { fixed } from "./text.js";
 
 /**
  * title: what the spot is. lines: its arithmetic. vectors: what to draw. page: the chapter that builds it.
- * @typedef {{ name: string, values: Numbers, at: number | null }} Vector
+ * @typedef {{ name: string, values: Numbers }} Vector
  * @typedef {{ title: string, lines: string[], vectors: Vector[], chapter: keyof typeof CHAPTERS }} Explained
  */
 
@@ -102,10 +102,10 @@ export function explain(g, net, spot, name) {
           : `So ${name(t)} takes ${shown(weight, 3)} of the value of ${name(from)}.`,
       ],
       vectors: [
-        { name: "query", values: q, at: null },
-        { name: "key", values: k, at: null },
-        { name: "value", values: v, at: null },
-        { name: "weight × value", values: v.map(x => x * weight), at: null },
+        { name: "query", values: q },
+        { name: "key", values: k },
+        { name: "value", values: v },
+        { name: "weight × value", values: v.map(x => x * weight) },
       ],
       chapter: "attention",
     };
@@ -133,9 +133,9 @@ export function explain(g, net, spot, name) {
           : `It adds ${shown(y, 3)} times its own ${C} numbers to the stream.`,
       ],
       vectors: [
-        { name: "what it gets", values: input, at: null },
-        { name: "its weights", values: into, at: null },
-        { name: "what it adds", values: out, at: null },
+        { name: "what it gets", values: input },
+        { name: "its weights", values: into },
+        { name: "what it adds", values: out },
       ],
       chapter: "mlp",
     };
@@ -157,9 +157,9 @@ export function explain(g, net, spot, name) {
         ...(g.switches.positions ? [] : ["Positions are off, so the model can't tell the order of the tokens."]),
       ],
       vectors: [
-        { name: "the token's row", values: row, at: i },
-        { name: `position ${t}`, values: position, at: i },
-        { name: "the sum", values: part(g.stream[0], t * C, C), at: i },
+        { name: "the token's row", values: row },
+        { name: `position ${t}`, values: position },
+        { name: "the sum", values: part(g.stream[0], t * C, C) },
       ],
       chapter: spot.kind === "sum" && spot.part === "position" ? "position" : "embedding",
     };
@@ -175,9 +175,9 @@ export function explain(g, net, spot, name) {
     title: `Channel ${index} of ${name(t)}, after ${stageName(stage)}`,
     lines: [`${["before", `what ${adds}`, ...own.map(() => "your change")].join(" + ")}: ${sumLine(terms, 3)}`],
     vectors: [
-      { name: "before", values: part(g.stream[stage - 1], t * C, C), at: index },
-      { name: adds, values: part(added, t * C, C), at: index },
-      { name: "after", values: part(g.stream[stage], t * C, C), at: index },
+      { name: "before", values: part(g.stream[stage - 1], t * C, C) },
+      { name: adds, values: part(added, t * C, C) },
+      { name: "after", values: part(g.stream[stage], t * C, C) },
     ],
     chapter: "stream",
   };
@@ -220,9 +220,9 @@ export function explainWord(g, net, { lane, id, logits, temperature }, word) {
               `${shown(e, k3)} ÷ ${shown(total, k3)} = ${shown(e / total, 3)}`,
           ],
     vectors: [
-      { name: "the stream", values: x, at: null },
-      { name: `row of ${word}`, values: row, at: null },
-      { name: "products", values: x.map((v, i) => v * row[i]), at: null },
+      { name: "the stream", values: x },
+      { name: `row of ${word}`, values: row },
+      { name: "products", values: x.map((v, i) => v * row[i]) },
     ],
     chapter: "logits",
   };

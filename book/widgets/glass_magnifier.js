@@ -7,53 +7,60 @@ import { CHAPTERS, shown } from "./glass_lens.js";
 
 const MOST = 4; // vectors
 
-/** One vector: its cells, and the number of the cell that's pointed at or that the arrow keys reach. */
-function vectorView() {
-  const image = h("canvas", { "aria-hidden": "true" }),
-    number = h("span", { class: "nw-muted" }),
-    mark = h("i");
-  const input = h("input", { type: "range", min: 0, step: 1, value: 0, oninput: () => point(Number(input.value)) });
-  let name = "",
-    values = /** @type {ArrayLike<number>} */ ([]);
-  /** @param {number} i */
-  function point(i) {
-    input.value = String(i);
-    number.textContent = `[${i}] = ${shown(values[i], 3)}`;
-    input.setAttribute("aria-valuetext", `${name}[${i}] = ${shown(values[i], 3)}`);
-    mark.style.left = `${(100 * (i + 0.5)) / values.length}%`;
-  }
+/**
+ * One vector: its cells, and the number of one of them. look(i): the pointer is over cell i, or has left (null);
+ * lock(i): the slider under the cells was moved.
+ * @param {(i: number | null) => void} look @param {(i: number) => void} lock
+ */
+function vectorView(look, lock) {
+  const image = h("canvas", { "aria-hidden": "true" }), number = h("span", { class: "nw-muted" }), mark = h("i");
+  const input = h("input", { type: "range", min: 0, step: 1, value: 0, oninput: () => lock(Number(input.value)) });
+  let name = "", values = /** @type {ArrayLike<number>} */ ([]);
   const cells = h("span", { class: "nw-glass-cells" }, image, mark, input);
   cells.addEventListener("pointermove", event => {
     if (event.pointerType === "touch") return;
-    const { left, width } = cells.getBoundingClientRect(),
-      n = values.length;
-    point(Math.max(0, Math.min(n - 1, Math.floor(((event.clientX - left) / width) * n))));
+    const { left, width } = cells.getBoundingClientRect(), n = values.length;
+    look(Math.max(0, Math.min(n - 1, Math.floor(((event.clientX - left) / width) * n))));
   });
-  const title = h("b"),
-    element = h("div", { class: "nw-glass-vector" }, title, cells, number);
-  /** @param {Explained["vectors"][0] | undefined} vector */
-  const show = vector => {
-    element.hidden = !vector;
-    if (!vector) return;
-    ({ name, values } = vector);
-    title.textContent = name;
-    input.max = String(values.length - 1);
-    input.setAttribute("aria-label", `${name}, ${values.length} numbers`);
-    paintCells(image, vector.values, values.length, sizeOf(vector.values));
-    point(vector.at ?? Math.min(Number(input.value), values.length - 1));
+  cells.addEventListener("pointerleave", () => look(null));
+  const title = h("b"), element = h("div", { class: "nw-glass-vector" }, title, cells, number);
+  return {
+    element,
+    /** @param {number} i */
+    point(i) {
+      if (!values.length) return;
+      const at = Math.min(i, values.length - 1), told = `[${at}] = ${shown(values[at], 3)}`;
+      input.value = String(at);
+      number.textContent = told;
+      input.setAttribute("aria-valuetext", name + told);
+      mark.style.left = `${(100 * (at + 0.5)) / values.length}%`;
+    },
+    /** @param {Explained["vectors"][0] | undefined} vector */
+    show(vector) {
+      element.hidden = !vector;
+      ({ name, values } = vector ?? { name: "", values: [] });
+      if (!vector) return;
+      title.textContent = name;
+      input.max = String(values.length - 1);
+      input.setAttribute("aria-label", `${name}, ${values.length} numbers`);
+      paintCells(image, vector.values, values.length, sizeOf(vector.values));
+    },
   };
-  return { element, show };
 }
 
 /**
- * show(found, amount): a spot, and how far its channel was moved, or null where there's no slider.
- * @param {{ nudge: (amount: number) => void, close: () => void }} options
+ * show(found, at, amount): a spot, the cell of its vectors that's locked, and how far its channel was moved, or null
+ * where there's nothing to move.
+ * @param {{ nudge: (amount: number) => void, lock: (i: number) => void, close: () => void }} options
  */
-export function magnifier({ nudge, close }) {
+export function magnifier({ nudge, lock, close }) {
+  let locked = 0;
+  /** @param {number | null} i */
+  const look = i => vectors.forEach(vector => vector.point(i ?? locked));
   const title = h("p", { class: "nw-glass-lens-title" }),
     lines = h("ol");
   const link = h("p", { class: "nw-glass-link" }),
-    vectors = Array.from({ length: MOST }, vectorView);
+    vectors = Array.from({ length: MOST }, () => vectorView(look, lock));
   const moved = (/** @type {number} */ x) => (x ? shown(x, 2) : "as it is");
   const drag = range({ label: "Move this channel", low: -3, high: 3, step: 0.05, shown: moved, set: nudge });
   const x = button("×", close, { class: "nw-glass-close", "aria-label": "Close" });
@@ -74,8 +81,8 @@ export function magnifier({ nudge, close }) {
   );
   return {
     element,
-    /** @param {Explained | null} found @param {number | null} amount */
-    show(found, amount) {
+    /** @param {Explained | null} found @param {number} at @param {number | null} amount */
+    show(found, at, amount) {
       element.hidden = !found;
       if (!found) return;
       title.textContent = found.title;
@@ -83,6 +90,8 @@ export function magnifier({ nudge, close }) {
       drag.field.hidden = amount === null;
       drag.show(Math.max(-3, Math.min(3, amount ?? 0)));
       vectors.forEach((vector, i) => vector.show(found.vectors[i]));
+      locked = at;
+      look(null);
       const { page, name } = CHAPTERS[found.chapter],
         home = document.documentElement.dataset.content_root;
       const there = home === undefined ? name : h("a", { href: `${home}notebooks/${page}.html` }, name);

@@ -24,11 +24,14 @@ const BIG = 92,
 const SHARE = { token: 1, position: 1, strip: 1, attention: 1.7, mlp: 1.2 }; // of the width
 
 /**
- * In how many rows a lane draws a part's numbers: close to square cells where there's room.
- * @param {Part["kind"]} kind @param {boolean} chosen @param {boolean} narrow
+ * In how many rows a lane draws the n numbers of a part: close to square cells where there's room, and full rows.
+ * @param {number} n @param {Part["kind"]} kind @param {boolean} chosen @param {boolean} narrow
  */
-export const rowsOf = (kind, chosen, narrow) =>
-  kind === "mlp" ? (chosen && !narrow ? 16 : 8) : !chosen ? 1 : narrow ? 4 : 8;
+export function rowsOf(n, kind, chosen, narrow) {
+  let rows = kind === "mlp" ? (chosen && !narrow ? 16 : 8) : !chosen ? 1 : narrow ? 4 : 8;
+  while (n % rows) rows--;
+  return rows;
+}
 
 /** From left to right. The embedding's two summands show only when it's what the picture is about.
  * @param {number} L @param {string} focus @returns {Part[]} */
@@ -64,7 +67,7 @@ export function places({ width, T, lane, L, H, focus = "" }) {
   const parts = partsOf(L, focus),
     narrow = width < NARROW;
   if (narrow) {
-    const HEAD = 40,
+    const HEAD = 52,
       high = { token: 34, position: 34, strip: 34, attention: focus === "attention" ? 130 : 92, mlp: 48 };
     let y = 0;
     const placed = parts.map(part => {
@@ -144,16 +147,15 @@ export function along({ x0, y0, x1, y1 }, s, narrow = false) {
 export function spotAt(places, x, y, { C }, weight) {
   const { narrow, parts, lanes } = places;
   const part = parts.find(p => x >= p.x && x < p.x + p.w && y >= p.y && y < p.y + p.h);
-  const t = narrow ? places.lane : lanes.findIndex(lane => y >= lane.y && y < lane.y + lane.h + 3);
+  const t = narrow ? places.lane : lanes.filter(lane => lane.y <= y).length - 1;
   if (!part || t < 0) return null;
   if (part.kind === "attention") return ribbonAt(places, part, x, y, weight);
   const box = boxOf(places, part, t),
     big = t === places.lane;
   const across = (x - box.x) / box.w,
     down = Math.min(0.999, (y - box.y) / box.h);
-  const grid = (/** @type {number} */ n, /** @type {number} */ rows) =>
-    Math.min(n - 1, Math.floor(down * rows) * Math.ceil(n / rows) + Math.floor(across * Math.ceil(n / rows)));
-  const index = grid(part.kind === "mlp" ? 4 * C : C, rowsOf(part.kind, big, narrow));
+  const n = part.kind === "mlp" ? 4 * C : C, rows = rowsOf(n, part.kind, big, narrow);
+  const index = Math.min(n - 1, Math.floor(down * rows) * (n / rows) + Math.floor((across * n) / rows));
   if (part.kind === "mlp") return { lane: t, kind: "unit", block: part.block, index };
   if (part.kind === "strip") return { lane: t, kind: "cell", stage: part.stage, index };
   return { lane: t, kind: "sum", part: part.kind, index };

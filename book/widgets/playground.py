@@ -27,8 +27,9 @@ class Playground(Carrier, TwoSettings):
 
     model, tokenizer: a `gpt.GPT` and the tokenizer it was trained with. prompt: the text to start from; after: added to
     every prompt, such as a line break that asks for an answer; examples: prompts to choose from. steps: how many tokens
-    are written at the start. precision: how the weights are stored, see `weights.packed`. second: another setting beside this
-    one, such as {"temperature": 0.5}, with the same random numbers. layer, head: whose attention to show, from 1.
+    are written at the start. precision: how the weights are stored, see `weights.packed`. second: another setting
+    beside this one, such as {"temperature": 0.5}, with the same random numbers. layer, head: whose attention to show,
+    from 1.
 
     The tree: `branches[i]` is [the node it follows, its token], and makes node i + 1; node 0 is the prompt. The first
     setting writes after `node`, the second after `node_b`. The token at depth d is drawn with the d-th number of

@@ -120,7 +120,7 @@ def prompt_ids(tokenizer, prompt: str, after: str = "") -> list[int]:
 
 
 class Carrier(Widget):
-    """A widget that brings a GPT along. `carry` packs it, and keeps a copy with the numbers that the page computes with."""
+    """A widget that brings a GPT along. `carry` packs it, and keeps a copy with the numbers the page computes with."""
 
     weights = traitlets.Dict(read_only=True).tag(sync=True)
     tokenizer = traitlets.Dict(read_only=True).tag(sync=True)

@@ -48,7 +48,7 @@ def test_a_chapter_says_where_we_are(path):
         "a question": "?" in text,
         "**You will be able to**, with a list": re.search(r"^\*\*You will be able to\*\*\n\n- ", text, re.M),
         "**You need** …": re.search(r"^\*\*You need\*\* \S", text, re.M),
-        "plots.you_are_here(…)": "plots.you_are_here(" in code,
+        "the model, with this chapter's part": re.search(r"\b(opening|plots\.you_are_here)\(", code),
     }
     assert not [part for part, there in wanted.items() if not there]
 

@@ -14,6 +14,7 @@ from book.widgets import (
     Bigram,
     Chat,
     Descent,
+    GlassGPT,
     LossCurves,
     Merges,
     NextToken,
@@ -134,6 +135,11 @@ def playground(**options) -> Playground:
     return Playground(*load_gpt("poems"), SENTENCE, title="The poem model", caption="It runs in the page.", **options)
 
 
+def glass_gpt(**options) -> GlassGPT:
+    options = {"after": "\n", "pick": ["look", 1, 0, 5]} | options
+    return GlassGPT(*load_gpt("poems"), SENTENCE, title="A whole GPT", caption="One lane per token.", **options)
+
+
 def chat(**options) -> Chat:
     """A small random Llama, which answers with random words."""
     with tempfile.TemporaryDirectory() as folder:
@@ -147,6 +153,6 @@ EXAMPLES = {
     make.__name__: make
     for make in (
         next_token, attention_map, loss_curves, backprop, descent, softmax_lab, merges, bigram, predict, playground,
-        chat,
+        chat, glass_gpt,
     )
 }  # fmt: skip

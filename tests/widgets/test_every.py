@@ -44,7 +44,7 @@ def test_in_a_build_of_the_site_it_is_its_still_and_its_state(example, figure, m
     lean = example.figure()
     still = re.search(r'<div class="nw-still">.*</div>(?=<script)', lean, re.S)[0]
     data = re.search(r'<script type="application/json">(.*)</script></figure>$', lean, re.S)[1]
-    wanted = {"module": example._module.name, "settings": example.settings, "state": example.state()}
+    wanted = {"module": example._module.name, "settings": example.settings, "state": example.site_state()}
     assert json.loads(data) == json.loads(json.dumps(wanted))
     assert len(lean) < len(still) + len(data) + 200 and len(figure) > len(lean) + 10_000
 
