@@ -1,6 +1,7 @@
-"""The cover shows the poem model at work: `<div class="nw-cover-model"></div>` in its Markdown becomes the figure.
+"""The cover opens with the poem model at work: `<div class="nw-cover-model"></div>` in its Markdown becomes the figure.
 
-The figure comes from `book.widgets`, as in the chapters. The cover isn't a notebook, so the figure is put in here.
+The figure comes from `book.widgets`, as in the chapters. The cover isn't a notebook, so the figure is put in here. Its
+prompts are tried while the site is built: a cover that promises a poem about a king must get one.
 """
 
 from pathlib import Path
@@ -13,19 +14,37 @@ PLACE = '<div class="nw-cover-model"></div>'
 EXAMPLES = [
     "Write a poem about a cat.",
     "Write a sad haiku about the sea.",
-    "Write a limerick about a king.",
+    "Write a happy limerick about a dragon.",
 ]
+CAPTION = (
+    "A whole GPT, running in this page. Every row is a token, and every colored cell is a number you can look at. Click "
+    "anything to see its arithmetic. Then switch a head off, and watch the bars on the right. In chapter 8, you'll train "
+    "this model yourself."
+)
+AUTO = 60  # more words than any of these poems has
+
+
+def written(figure, prompt: str) -> str:
+    """What the figure writes for a prompt. Raises ValueError unless it does what the prompt asks, and ends."""
+    from helpers.poems import judge
+
+    figure.prompt, figure.written = prompt, []
+    text = figure.write(AUTO)
+    verdict = judge(prompt, text)
+    if not (verdict.topic and verdict.mood and verdict.form and figure.written[-1] == figure.end):
+        raise ValueError(f"The cover's example {prompt!r} gets {text!r}. Pick another example, or another seed.")
+    figure.prompt, figure.written = EXAMPLES[0], []
+    return text
 
 
 def figure() -> str:
-    from book.widgets import Playground
+    from book.widgets import GlassGPT
     from helpers.models import load_gpt
 
-    model, tokenizer = load_gpt("poems")
-    figure = Playground(
-        model, tokenizer, EXAMPLES[0], after="\n", steps=9, temperature=0.5, examples=EXAMPLES, title="The poem model",
-        caption="The model of chapter 8, running in this page. Click a word to see what could stand in its place.",
-    )  # fmt: skip
+    figure = GlassGPT(*load_gpt("poems"), EXAMPLES[0], after="\n", examples=EXAMPLES, seed=4, auto=AUTO,
+                      title="A GPT at work", caption=CAPTION)  # fmt: skip
+    for prompt in EXAMPLES:
+        written(figure, prompt)
     return figure.figure()
 
 

@@ -417,6 +417,8 @@ export default widget(frame => {
       element.tabIndex = t === now.lane ? 0 : -1;
       element.setAttribute("aria-pressed", String(t === now.lane));
       element.setAttribute("aria-label", `${text}, token ${t}`);
+      // where lanes are thinner than a line, only some say their names until they're pointed at
+      element.classList.toggle("nw-glass-quiet", high < 9 && t !== now.lane && (now.lane - t) % Math.ceil(12 / high) !== 0);
       Object.assign(
         element.style,
         at?.narrow
@@ -424,7 +426,7 @@ export default widget(frame => {
           : {
               top: `${y}px`,
               height: `${high}px`,
-              fontSize: t === now.lane ? "15px" : `${Math.min(13, Math.max(6, high - 3))}px`,
+              fontSize: t === now.lane ? "15px" : `${Math.min(14, Math.max(10, high - 2))}px`,
             },
       );
     });

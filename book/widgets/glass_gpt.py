@@ -24,13 +24,13 @@ from helpers.tensor import Tensor
 FOCUS = ("", "embedding", "attention", "mlp", "logits", "sampling")
 OPENINGS = {  # the captions of the figures that chapters open with
     "": (
-        "A whole GPT, with every number in it. Each row is a token, and the last row predicts the next word. Press Next "
-        "word and watch that row fill from left to right. Then switch off a few heads, and see what the model says "
-        "without them."
+        "A whole GPT, with every number in it. Each row is a token, and the last row predicts the next word. Press "
+        "Next word and watch that row fill from left to right. Then switch off a few heads, and see what the model "
+        "says without them."
     ),
     "embedding": (
-        "Every row begins with its token's own list of {C} numbers, plus the list of its position: the three strips on "
-        "the left. Click a cell to see how it adds up, or drag it up and down and watch what the model says."
+        "Every row begins with its token's own list of {C} numbers, plus the list of its position: the three strips "
+        "on the left. Click a cell to see how it adds up, or drag it up and down and watch what the model says."
     ),
     "attention": (
         "The ribbons are attention: how much the last token listens to each token before it, with one color for each "
@@ -41,12 +41,12 @@ OPENINGS = {  # the captions of the figures that chapters open with
         "these weights were found by backpropagation; press Before training to see where they started."
     ),
     "logits": (
-        "On the right is what this chapter is about: the model ends with a score for each of its {V:,} words, and softmax "
-        "turns the scores into shares of one whole. Click a word to see the arithmetic."
+        "On the right is what this chapter is about: the model ends with a score for each of its {V:,} words, and "
+        "softmax turns the scores into shares of one whole. Click a word to see the arithmetic."
     ),
     "sampling": (
-        "The last step of a language model is on the right: each word gets a piece of the stick, as long as it is likely, "
-        "and a dart picks one. Press Next word. Under More, the temperature changes the pieces."
+        "The last step of a language model is on the right: each word gets a piece of the stick, as long as it is "
+        "likely, and a dart picks one. Press Next word. Under More, the temperature changes the pieces."
     ),
 }
 SPEEDS = ("slow", "normal", "fast", "instant")
@@ -237,12 +237,12 @@ class GlassGPT(Carrier):
         rng = sampling.Mulberry32(self.seed)
         rng.random(len(self.written))
         for _ in range(whole("steps", steps, 1, 1000)):
-            if self.written and self.written[-1] == self._end:
+            if self.written and self.written[-1] == self.end:
                 break
             self.lane = 0
             p = self.distribution()
             self.written = [*self.written, int(np.searchsorted(np.cumsum(p), rng.random() * p.sum(), side="right"))]
-        return self._tokenizer.decode(token for token in self.written if token != self._end)
+        return self._tokenizer.decode(token for token in self.written if token != self.end)
 
     def still(self):
         names, p = self._bars()
@@ -257,9 +257,9 @@ class GlassGPT(Carrier):
         names, p = self._bars()
         config, text = self._model.config, self._tokenizer.decode(self.ids())
         return (
-            f"A GPT with {config.layers} blocks and {config.heads} heads reads “{text}”, one lane per token. Each lane is "
-            f"a strip of {config.channels} numbers that attention and an MLP add to, block after block. At the end, the "
-            f"most probable next token is “{names[0]}”, with probability {p[0]:.2f}."
+            f"A GPT with {config.layers} blocks and {config.heads} heads reads “{text}”, one lane per token. Each lane "
+            f"is a strip of {config.channels} numbers that attention and an MLP add to, block after block. At the end, "
+            f"the most probable next token is “{names[0]}”, with probability {p[0]:.2f}."
         )
 
 
@@ -279,4 +279,4 @@ def opening(focus: str = "") -> GlassGPT:
     config = model.config
     caption = OPENINGS[focus].format(C=config.channels, units=4 * config.channels, V=config.vocab_size)
     title = "A GPT that writes poems, from its prompt to the next word"
-    return GlassGPT(model, tokenizer, after="\n", focus=focus, title=title, caption=caption)
+    return GlassGPT(model, tokenizer, after="\n", focus=focus, seed=4, title=title, caption=caption)

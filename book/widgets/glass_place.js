@@ -18,9 +18,7 @@
 export const NARROW = 620; // pixels: below this, one lane from top to bottom
 const LABELS = 84,
   END = 10; // left of the lanes for the tokens, right of them
-const BIG = 92,
-  SMALL = 27,
-  TALL = 500; // pixels: the chosen lane, the others, all of them
+const BIG = 100, SMALL = 48, LEAST = 7, TALL = 440; // pixels: the chosen lane, the others, all of them while they fit
 const SHARE = { token: 1, position: 1, strip: 1, attention: 1.7, mlp: 1.2 }; // of the width
 
 /**
@@ -78,7 +76,7 @@ export function places({ width, T, lane, L, H, focus = "" }) {
     });
     return { narrow, width, height: y + 4, parts: placed, lanes: [{ y: 0, h: y }], lane, heads: H, T };
   }
-  const small = Math.min(SMALL, (TALL - BIG) / Math.max(1, T - 1)),
+  const small = Math.max(LEAST, Math.min(SMALL, (TALL - BIG) / Math.max(1, T - 1))),
     gap = small > 12 ? 3 : 1;
   let y = 0;
   const lanes = Array.from({ length: T }, (_, t) => {

@@ -116,7 +116,7 @@ class Playground(Carrier, TwoSettings):
 
     def text(self, which: str = "") -> str:
         """What a setting has written after the prompt."""
-        return self._tokenizer.decode(token for token in self.path(which) if token != self._end)
+        return self._tokenizer.decode(token for token in self.path(which) if token != self.end)
 
     def logits(self, which: str = "") -> np.ndarray:
         """The model's scores (V,) for the next token."""
@@ -139,10 +139,10 @@ class Playground(Carrier, TwoSettings):
         path, steps = self.path(which), whole("steps", steps, 1, MOST - len(self.branches))
         rng = sampling.Mulberry32(self.seed)
         rng.random(len(path))
-        if not path or path[-1] != self._end:
+        if not path or path[-1] != self.end:
             choose = sampling.chooser(**options(self.setting(which), self.V), rng=rng)
             read = self._read(which)
-            self._add(self._model.generate(read, steps, choose, stop=self._end)[len(read) :], which)
+            self._add(self._model.generate(read, steps, choose, stop=self.end)[len(read) :], which)
         return self.text(which)
 
     def _read(self, which: str) -> list[int]:

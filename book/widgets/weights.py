@@ -130,7 +130,7 @@ class Carrier(Widget):
             raise ValueError(f"precision must be one of {', '.join(PRECISIONS)}; got {precision!r}.")
         check_runs(model, tokenizer)
         self._tokenizer, self._model = tokenizer, copy.deepcopy(model)
-        self._end = tokenizer.encode("<end>")[0] if "<end>" in getattr(tokenizer, "specials", ()) else None
+        self.end = tokenizer.encode("<end>")[0] if "<end>" in getattr(tokenizer, "specials", ()) else None
         weights = packed(model, precision)
         arrays = unpacked(weights)
         for name, parameter in self._model.named_parameters():

@@ -432,7 +432,7 @@ def test_the_figure_in_a_page(browser):
         page.get_by_role("button", name="↺ Start over").wait_for()
         figure.write(60)
         written = page.locator(".nw-glass-names button:visible").all_inner_texts()[len(IDS) :]
-        assert written == ["■" if i == figure._end else TOKENIZER.vocab[i].replace("\n", "↵") for i in figure.written]
+        assert written == ["■" if i == figure.end else TOKENIZER.vocab[i].replace("\n", "↵") for i in figure.written]
         page.get_by_role("button", name="↺ Start over").click()
         page.wait_for_function("n => document.querySelectorAll('.nw-glass-names button:not([hidden])').length === n",
                                arg=len(IDS))  # fmt: skip
