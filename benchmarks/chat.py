@@ -78,7 +78,7 @@ def main() -> None:
         print(
             f"\nSmolLM2 in a page\n{'':>24} {'load':>8} {'first token':>12} {'then':>12} {'memory':>9} {'cleared':>9}"
         )
-        script = page.with_name(f"{modules.EXTRA['Chat'][0]}.js")
+        script = page.with_name("next-word-chat.js")
         for name in ("WebAssembly", "JavaScript"):
             if name == "JavaScript":
                 text = script.read_text(encoding="utf-8")

@@ -164,7 +164,8 @@ def call(name: str) -> str:
 
 def places(name: str, found: list[Chapter]) -> list[str]:
     """Links to the first place of a widget in each chapter: the heading above the cell that makes it."""
-    makes, links = re.compile(rf"(?<!class )\b{name}\("), []
+    makers = rf"{name}|{name}\.\w+" + ("|opening" if name == "GlassGPT" else "")  # what makes one
+    makes, links = re.compile(rf"(?<!class )\b(?:{makers})\("), []
     for c in found:
         heading, seen = "", []
         for cell in nbformat.read(ROOT / f"{c.page}.ipynb", as_version=4).cells:

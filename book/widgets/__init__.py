@@ -1,6 +1,7 @@
 """The book's interactive figures: alive in JupyterLab, and in the published page without a kernel. See `base.py`."""
 
 from book.widgets.attention_map import AttentionMap
+from book.widgets.attention_motion import AttentionMotion
 from book.widgets.backprop import Backprop
 from book.widgets.bigram import Bigram
 from book.widgets.chat import Chat
@@ -15,6 +16,7 @@ from book.widgets.softmax_lab import SoftmaxLab
 
 __all__ = [
     "AttentionMap",
+    "AttentionMotion",
     "Backprop",
     "Bigram",
     "Chat",

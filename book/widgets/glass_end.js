@@ -6,23 +6,25 @@ import { count, share } from "./text.js";
 export const BARS = 8;
 
 /**
- * The stick: the probabilities end to end in the vocabulary's order. Whatever isn't among `named` is one piece between
- * those, with the id −1.
- * @param {Float32Array} p
- * @param {number[]} named
+ * A token's probability, and the sum of those before it in the vocabulary.
+ * @typedef {{ id: number, p: number, from: number }} Piece
  */
-export function stickOf(p, named) {
-  /** @type {{ id: number, from: number, to: number }[]} */
-  const pieces = [];
+
+/**
+ * The stick: the probabilities end to end in the vocabulary's order. Between the pieces given, and after them, is one
+ * with the id −1 for everything else.
+ * @param {Piece[]} given
+ */
+export function stickOf(given) {
+  const pieces = [],
+    sorted = given.filter(({ p }) => p > 0).sort((a, b) => a.from - b.from);
   let at = 0;
-  p.forEach((one, id) => {
-    const to = at + one,
-      name = named.includes(id) ? id : -1,
-      before = pieces[pieces.length - 1];
-    if (one > 0 && before?.id === -1 && name === -1) before.to = to;
-    else if (one > 0) pieces.push({ id: name, from: at, to });
-    at = to;
-  });
+  for (const { id, p, from } of sorted) {
+    if (from > at + 1e-6) pieces.push({ id: -1, from: at, to: from });
+    pieces.push({ id, from, to: from + p });
+    at = from + p;
+  }
+  if (at < 1 - 1e-6) pieces.push({ id: -1, from: at, to: 1 });
   return pieces;
 }
 
@@ -71,33 +73,35 @@ export function endView({ V, label, pick }) {
   return {
     element,
     /**
-     * after: the token whose successor this is, or null for the last one. came: what did follow, or −1.
-     * @param {{ p: Float32Array, best: number[], hit: number, after: number | null, came: number, picked: number }} now
+     * pieces: the rows. after: the token whose successor this is, or null for the last one. came: what did follow,
+     * or −1.
+     * @param {{ pieces: Piece[], hit: number, after: number | null, came: number, picked: number }} now
      */
-    show({ p, best, hit, after, came, picked }) {
+    show({ pieces, hit, after, came, picked }) {
       title.replaceChildren(
         ...(after === null ? ["What comes next?"] : ["What comes after ", h("b", {}, label(after)), "?"]),
       );
-      const ids = rowsOf(best, hit < 0 ? came : hit);
       rows.forEach((row, i) => {
-        const id = (row.token = ids[i]),
+        row.element.hidden = !pieces[i];
+        if (!pieces[i]) return;
+        const { id, p } = pieces[i],
           name = label(id),
-          words = [name, `probability ${share(p[id])}`];
+          words = [name, `probability ${share(p)}`];
+        row.token = id;
         row.word.textContent = name;
-        row.fill.style.width = `${(100 * p[id]).toFixed(2)}%`;
-        row.value.textContent = share(p[id]);
+        row.fill.style.width = `${(100 * p).toFixed(2)}%`;
+        row.value.textContent = share(p);
         row.element.classList.toggle("nw-glass-hit", id === hit);
         row.element.classList.toggle("nw-glass-was", id === came);
-        row.element.setAttribute(
-          "aria-label",
-          [...words, id === hit && "hit by the dart", id === came && "what followed"].filter(Boolean).join(", "),
-        );
+        words.push(id === hit ? "hit by the dart" : "", id === came ? "what followed" : "");
+        row.element.setAttribute("aria-label", words.filter(Boolean).join(", "));
         row.element.setAttribute("aria-pressed", String(id === picked));
       });
-      const others = Math.max(0, 1 - ids.reduce((sum, id) => sum + p[id], 0));
-      rest.textContent = V > ids.length ? `${count(V - ids.length, "other token")}: ${share(others)} in total` : "";
+      const others = Math.max(0, 1 - pieces.reduce((sum, { p }) => sum + p, 0));
+      rest.textContent =
+        V > pieces.length ? `${count(V - pieces.length, "other token")}: ${share(others)} in total` : "";
       let shade = 0;
-      const stops = stickOf(p, ids).map(({ id, from, to }) => {
+      const stops = stickOf(pieces).map(({ id, from, to }) => {
         const color = id < 0 ? "var(--nw-grid)" : id === hit ? "var(--nw-orange)" : shades[shade++ % 2];
         return `${color} ${(100 * from).toFixed(2)}% ${(100 * to).toFixed(2)}%`;
       });

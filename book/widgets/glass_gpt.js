@@ -1,15 +1,18 @@
 // @ts-check
 // A whole GPT as one live picture. glass_model.js computes, glass_place.js says where things are, glass_draw.js paints,
 // glass_lens.js explains one spot; this file is the controls, and the wave that writes the next word.
+/** @import { Piece } from "./glass_end.js" */
 /** @import { Spot } from "./glass_place.js" */
 import { announcer, button, checkbox, enable, h, numberBox, put, select, slider, still, widget } from "./dom.js";
 import { argmax, draw, mulberry32, ranking, softmax } from "./formulas.js";
 import { HEADS, painter, sizeOf } from "./glass_draw.js";
-import { BARS, endView } from "./glass_end.js";
+import { BARS, endView, rowsOf } from "./glass_end.js";
 import { explain, explainWord, shown, stageName } from "./glass_lens.js";
 import { magnifier } from "./glass_magnifier.js";
 import { firstWeights, glass } from "./glass_model.js";
-import { places, spotAt, waveAt } from "./glass_place.js";
+import { NARROW, places, spotAt, waveAt } from "./glass_place.js";
+import { explainRecorded, middleSize, recorded } from "./glass_record.js";
+import { atOf, nudgedAt, pickOf, spotFrom, switchesFrom, toggled } from "./glass_state.js";
 import { gpt, unpackedWeights, windowStart } from "./model.js";
 import { count, share, visible, whole } from "./text.js";
 import { tokenizerFrom } from "./tokenizers.js";
@@ -34,100 +37,30 @@ const TRAITS = [
   "seed",
 ];
 
-/** A list with `item` if it wasn't there, and without it if it was. @template T @param {T[]} list @param {T} item */
-export function toggled(list, item) {
-  const key = JSON.stringify(item),
-    rest = list.filter(one => JSON.stringify(one) !== key);
-  return rest.length === list.length ? [...list, item] : rest;
-}
-
-/** The nudges with this amount at one spot; 0 takes it away.
- * @param {number[][]} nudges @param {number} stage @param {number} t @param {number} c @param {number} amount */
-export function nudgedAt(nudges, stage, t, c, amount) {
-  const rest = nudges.filter(([s, lane, channel]) => s !== stage || lane !== t || channel !== c);
-  return Math.abs(amount) < 1e-9 ? rest : [...rest, [stage, t, c, amount]];
-}
-
-/**
- * Lists from a link may hold anything: whatever isn't a part of this model is dropped.
- * @param {Record<string, any>} given @param {{ L: number, H: number, C: number, N: number }} size
- */
-export function switchesFrom({ heads_off, mlps_off, positions, mask, nudges }, { L, H, C, N }) {
-  const within = (/** @type {any} */ x, /** @type {number} */ low, /** @type {number} */ high) =>
-    Number.isInteger(x) && x >= low && x <= high;
-  const rows = (/** @type {any} */ list) => (Array.isArray(list) ? list.filter(Array.isArray) : []);
-  return {
-    heads: rows(heads_off)
-      .filter(([b, one]) => within(b, 1, L) && within(one, 1, H))
-      .map(([b, one]) => [b - 1, one - 1]),
-    mlps: (Array.isArray(mlps_off) ? mlps_off : []).filter(b => within(b, 1, L)).map(b => b - 1),
-    positions,
-    mask,
-    nudges: rows(nudges)
-      .filter(
-        ([s, t, c, a]) => within(s, 0, 2 * L) && within(t, 0, N - 1) && within(c, 0, C - 1) && Number.isFinite(a),
-      )
-      .slice(0, 50),
-  };
-}
-
-/**
- * What the trait `pick` says, for a lane: ["cell", stage, channel], ["sum", part, channel],
- * ["look", block, head, token], ["unit", block, unit], or ["word", id]. null if the model has no such spot.
- * @param {any[]} pick @param {number} lane @param {{ L: number, H: number, C: number, V: number, T: number }} size
- * @returns {Spot | { lane: number, kind: "word", id: number } | null}
- */
-export function spotFrom([kind, ...at], lane, { L, H, C, V, T }) {
-  const below = (/** @type {number[]} */ ...tops) =>
-    tops.every((top, i) => Number.isInteger(at[i]) && at[i] >= 0 && at[i] < top);
-  if (kind === "cell" && below(2 * L + 1, C)) return { lane, kind, stage: at[0], index: at[1] };
-  if (
-    kind === "sum" &&
-    (at[0] === "token" || at[0] === "position") &&
-    Number.isInteger(at[1]) &&
-    at[1] >= 0 &&
-    at[1] < C
-  )
-    return { lane, kind, part: at[0], index: at[1] };
-  if (kind === "look" && below(L, H, T)) return { lane, kind, block: at[0], head: at[1], from: at[2] };
-  if (kind === "unit" && below(L, 4 * C)) return { lane, kind, block: at[0], index: at[1] };
-  if (kind === "word" && below(V)) return { lane, kind, id: at[0] };
-  return null;
-}
-
-/** Where a `pick` keeps the cell of its vectors that's locked; a channel is one. @param {any[]} pick */
-export const atOf = ([kind]) => ({ look: 4, unit: 3 })[/** @type {string} */ (kind)] ?? 2;
-
-/** @param {Spot | { kind: "word", id: number }} spot */
-export const pickOf = spot =>
-  spot.kind === "cell"
-    ? ["cell", spot.stage, spot.index]
-    : spot.kind === "sum"
-      ? ["sum", spot.part, spot.index]
-      : spot.kind === "look"
-        ? ["look", spot.block, spot.head, spot.from]
-        : spot.kind === "unit"
-          ? ["unit", spot.block, spot.index]
-          : ["word", spot.id];
-
 export default widget(frame => {
   const { model, root, on, cleanup, safely } = frame;
   /** @param {string} name */
   const get = name => model.get(name);
-  const words = tokenizerFrom(get("tokenizer")),
-    { end } = words,
-    unpacked = unpackedWeights(get("weights"));
+  const record = get("record").ids ? get("record") : null,
+    tape = record && recorded(record);
+  const words = record ? null : tokenizerFrom(get("tokenizer")),
+    end = words?.end ?? null;
+  const unpacked = record ? record : unpackedWeights(get("weights"));
   const { config } = unpacked,
-    { layers: L, heads: H, channels: C, context: N, vocab_size: V } = config;
+    { heads: H, channels: C, vocab_size: V } = config;
+  const [L, N] = tape ? [tape.L, tape.N] : [config.layers, config.context],
+    blockNames = tape ? tape.names : null;
   /** @typedef {ReturnType<typeof machineOf>} Machine */
   /** @type {Machine[]} */
   const machines = []; // before training, and after it
   root.classList.add("nw-glass");
   const say = announcer(frame);
 
-  /** A model, what it computes, and what paints that. @param {Parameters<typeof gpt>[0]} weights */
+  /** A model, what it computes, and what paints that. @param {any} weights */
   function machineOf(weights) {
-    const net = gpt(weights), g = glass(net), rows = new Float32Array(N * C);
+    const net = /** @type {ReturnType<typeof gpt>} */ (record ? null : gpt(weights)),
+      rows = new Float32Array(N * C);
+    const g = /** @type {ReturnType<typeof glass>} */ (/** @type {any} */ (tape ?? glass(net)));
     const paints = painter(part => {
       if (part.kind === "mlp") return { values: g.blocks[part.block].units, width: 4 * C };
       if (part.kind === "strip") return { values: g.stream[part.stage], width: C };
@@ -141,13 +74,23 @@ export default widget(frame => {
     return { net, g, paints };
   }
   /** @param {boolean} trained @returns {Machine} */
-  const machine = trained => (machines[Number(trained)] ??=
-    machineOf(trained ? unpacked : { config, weights: firstWeights(config, get("start")) }));
+  const machine = trained =>
+    (machines[Number(trained)] ??= machineOf(
+      trained ? unpacked : { config, weights: firstWeights(config, get("start")) },
+    ));
 
   // What is known now
-  /** @type {{ ids: number[], begin: number, lane: number, p: Float32Array, logits: Float32Array, best: number[],
-   *   ended: boolean }} */
-  let now = { ids: [], begin: 0, lane: 0, p: new Float32Array(), logits: new Float32Array(), best: [], ended: false };
+  /** @type {{ ids: number[], lane: number, p: Float32Array, logits: Float32Array, best: number[], ended: boolean,
+   *   piece: (id: number) => Piece | undefined }} */
+  let now = {
+    ids: [],
+    lane: 0,
+    p: new Float32Array(),
+    logits: new Float32Array(),
+    best: [],
+    ended: false,
+    piece: () => undefined,
+  };
   let { g, net, paints } = machine(true),
     problem = "",
     width = 0,
@@ -159,36 +102,52 @@ export default widget(frame => {
     solo = /** @type {number | null} */ (null),
     asked = 0;
   let full = [1, 1];
-  const label = (/** @type {number} */ id) => (id === end ? "■" : visible(words.label(id)) || "(empty)");
+  /** @param {number} id */
+  const label = id => (id === end ? "■" : visible(words ? words.label(id) : (record.labels[id] ?? "?")) || "(empty)");
   const name = (/** @type {number} */ t) => `“${label(now.ids[t])}”`;
 
-  function compute() {
-    ({ g, net, paints } = machine(get("trained") || !get("start").state));
-    const text = get("prompt").trim() ? get("prompt") + get("after") : "",
-      cut = words.cut(text);
+  /** The tokens to read, and what's wrong with the prompt, in a sentence. */
+  function textNow() {
+    const written = get("written").filter((/** @type {any} */ id) => Number.isInteger(id) && id >= 0 && id < V);
+    const ended = end !== null && written[written.length - 1] === end;
+    if (record) {
+      const ids = record.ids.slice(0, record.prompt + written.length);
+      return { ids, problem: "", ended: ids.length === record.ids.length };
+    }
+    const text = get("prompt").trim() ? get("prompt") + get("after") : "";
+    const cut = /** @type {NonNullable<typeof words>} */ (words).cut(text);
     const prompt = cut.flatMap(({ id }) => (id === null ? [] : [id]));
     const unknown = [...new Set(cut.filter(({ id }) => id === null).map(piece => `“${visible(piece.text)}”`))];
-    const written = get("written").filter((/** @type {any} */ id) => Number.isInteger(id) && id >= 0 && id < V);
     const all = [...prompt, ...(prompt.length ? written : [])],
-      begin = windowStart(all.length, N),
-      ids = all.slice(begin);
-    problem = !prompt.length
-      ? `The model can't read ${text ? "any of this" : "an empty prompt"}. ` +
-        "Type something, such as “Write a poem about a cat.”"
+      begin = windowStart(all.length, N);
+    const example = "Type something, such as “Write a poem about a cat.”";
+    const problem = !prompt.length
+      ? `The model can't read ${text ? "any of this" : "an empty prompt"}. ${example}`
       : unknown.length
         ? `The model skips what its ${count(V, "token")} don't include: ${unknown.slice(0, 5).join(", ")}.`
         : begin
           ? `The model reads at most ${N} tokens, so it starts ${begin} tokens later now.`
           : "";
-    now = { ...now, ids, begin };
+    return { ids: all.slice(begin), problem, ended };
+  }
+  function compute() {
+    ({ g, net, paints } = machine(get("trained") || !get("start").state));
+    const { ids, ended, ...more } = textNow(),
+      asked = get("lane");
+    problem = more.problem;
+    now = { ...now, ids, ended };
     if (!ids.length) return;
-    const asked = get("lane"),
-      lane = asked >= 1 && asked <= ids.length ? asked - 1 : ids.length - 1;
-    const { stage } = g.feed(
-      ids,
-      switchesFrom(Object.fromEntries(TRAITS.map(trait => [trait, get(trait)])), { L, H, C, N }),
-    );
+    const lane = asked >= 1 && asked <= ids.length ? asked - 1 : ids.length - 1;
+    const traits = Object.fromEntries(TRAITS.map(trait => [trait, get(trait)]));
+    const { stage } = g.feed(ids, switchesFrom(traits, { L, H, C, N }));
     paints.forget(stage);
+    if (tape) {
+      const pieces = record.next[lane].map((/** @type {number[]} */ [id, p, from]) => ({ id, p, from }));
+      full = [middleSize(tape.stream[L].subarray(0, ids.length * C)), 1];
+      const best = pieces.slice(0, BARS).map((/** @type {Piece} */ { id }) => id);
+      now = { ...now, lane, best, piece: id => pieces.find((/** @type {Piece} */ one) => one.id === id) };
+      return;
+    }
     if (stage < Infinity)
       full = [
         sizeOf(g.stream[L].subarray(0, ids.length * C)),
@@ -196,15 +155,10 @@ export default widget(frame => {
       ];
     const logits = g.logits(2 * L, lane),
       p = softmax(logits, get("temperature"));
-    now = {
-      ids,
-      begin,
-      lane,
-      logits,
-      p,
-      best: ranking(p).slice(0, BARS),
-      ended: written[written.length - 1] === end && end !== null,
-    };
+    let sum = 0;
+    const starts = Float64Array.from(p, one => (sum += one) - one);
+    const piece = (/** @type {number} */ id) => ({ id, p: p[id], from: starts[id] });
+    now = { ids, lane, logits, p, ended, piece, best: ranking(p).slice(0, BARS) };
   }
 
   // The picture
@@ -245,12 +199,11 @@ export default widget(frame => {
   const titles = Array.from({ length: 2 * L + 2 }, (_, i) => {
     const block = Math.ceil(i / 2) - 1,
       kind = i === 2 * L + 1 ? "logits" : i === 0 ? "embedding" : i % 2 ? "attention" : "mlp";
-    const text = { embedding: "embedding", attention: `attention ${block + 1}`, mlp: `MLP ${block + 1}`, logits: "" }[
-      kind
-    ];
+    const called = blockNames?.[block] ?? block + 1;
+    const text = { embedding: "embedding", attention: `attention ${called}`, mlp: `MLP ${called}`, logits: "" }[kind];
     const title = button(text, () => choose(kind, block), {
       class: "nw-glass-title",
-      "aria-label": `Look into ${kind === "embedding" ? "the embedding" : stageName(i)}`,
+      "aria-label": `Look into ${kind === "embedding" ? "the embedding" : stageName(i, blockNames)}`,
     });
     /** @type {HTMLButtonElement[]} */
     const chips = [];
@@ -268,7 +221,7 @@ export default widget(frame => {
       chips.push(one);
       return one;
     };
-    if (kind === "attention")
+    if (kind === "attention" && !tape)
       for (let head = 0; head < H; head++) {
         const one = chipOf(
           String(head + 1),
@@ -285,11 +238,12 @@ export default widget(frame => {
           plan();
         });
       }
-    if (kind === "mlp")
+    if (kind === "mlp" && !tape)
       chipOf("on", `MLP of block ${block + 1}`, () => put(model, { mlps_off: toggled(get("mlps_off"), block + 1) }));
-    if (kind === "embedding") chipOf("positions", "Positions", () => put(model, { positions: !get("positions") }));
+    if (kind === "embedding" && !tape)
+      chipOf("positions", "Positions", () => put(model, { positions: !get("positions") }));
     const element = h("div", { class: "nw-glass-head" }, title, h("div", { class: "nw-glass-chips" }, chips));
-    if (kind !== "logits") heads.append(element);
+    if (kind !== "logits" && !(tape && kind === "mlp")) heads.append(element);
     return { element, chips, kind, block };
   });
 
@@ -343,48 +297,53 @@ export default widget(frame => {
     get("nudges").find((/** @type {number[]} */ [s, t, c]) => s === stage && t === lane && c === index)?.[3] ?? 0;
   /** @param {number} hit */
   function showEnd(hit) {
-    const { ids, lane, p, best } = now,
+    const { ids, lane, best } = now,
       last = lane === ids.length - 1,
+      came = last ? -1 : ids[lane + 1];
+    const pieces = rowsOf(best, hit < 0 ? came : hit).flatMap(id => now.piece(id) ?? []),
       [kind, id] = get("pick");
-    ending.show({
-      p,
-      best,
-      hit,
-      after: last ? null : ids[lane],
-      came: last ? -1 : ids[lane + 1],
-      picked: kind === "word" ? id : -1,
-    });
+    ending.show({ pieces, hit, came, after: last ? null : ids[lane], picked: kind === "word" ? id : -1 });
   }
 
   const chosen = () => spotFrom(get("pick"), now.lane, { L, H, C, V, T: now.ids.length });
 
   function showLens() {
-    const spot = now.ids.length ? chosen() : null, pick = get("pick"), at = Number(pick[atOf(pick)]) || 0;
+    const spot = now.ids.length ? chosen() : null,
+      pick = get("pick"),
+      at = Number(pick[atOf(pick)]) || 0;
     if (!spot) lens.show(null, 0, null);
-    else if (spot.kind === "word")
+    else if (tape) {
+      const word = spot.kind === "word" ? spot.id : -1;
+      lens.show(explainRecorded(tape, spot, name, `“${label(word)}”`, now.piece(word)?.p ?? 0), at, null);
+    } else if (spot.kind === "word")
       lens.show(
-        explainWord(g, net, { ...spot, ...now, temperature: get("temperature") }, `“${label(spot.id)}”`), at, null);
+        explainWord(g, net, { ...spot, ...now, temperature: get("temperature") }, `“${label(spot.id)}”`),
+        at,
+        null,
+      );
     else lens.show(explain(g, net, spot, name), at, spot.kind === "cell" ? (movedBy(spot) / full[0]) * 2.5 : null);
   }
 
   // What it would say after each addition
+  /** The likeliest next token if the model ended after this stage. @param {number} stage */
+  function saidAfter(stage) {
+    if (record) return { id: record.said[stage][now.lane][0], p: record.said[stage][now.lane][1] };
+    const p = softmax(g.logits(stage, now.lane)),
+      id = argmax(p);
+    return { id, p: p[id] };
+  }
   function showMidway() {
     midway.hidden = !get("midway") || !at || !now.ids.length;
     if (midway.hidden || !at) return;
+    const { narrow, parts } = at,
+      strips = parts.filter(part => part.kind === "strip");
     midway.replaceChildren(
-      ...at.parts
-        .filter(part => part.kind === "strip")
-        .map(part => {
-          const p = softmax(g.logits(part.stage, now.lane)),
-            top = argmax(p);
-          const style = at?.narrow ? { top: `${part.y}px`, right: "2px" } : { left: `${part.x + part.w / 2}px` };
-          return h(
-            "span",
-            { style, title: `After ${stageName(part.stage)}: “${label(top)}”, probability ${share(p[top])}` },
-            h("b", {}, label(top)),
-            h("small", {}, share(p[top])),
-          );
-        }),
+      ...strips.map(({ stage, x, y, w }) => {
+        const { id, p } = saidAfter(stage),
+          style = narrow ? { top: `${y}px`, right: "2px" } : { left: `${x + w / 2}px`, "max-width": `${w + 12}px` };
+        const title = `After ${stageName(stage, blockNames)}: “${label(id)}”, probability ${share(p)}`;
+        return h("span", { style, title }, h("b", {}, label(id)), h("small", {}, share(p)));
+      }),
     );
   }
 
@@ -402,7 +361,9 @@ export default widget(frame => {
 
   function arrange() {
     if (!now.ids.length || !width) return;
-    at = places({ width, T: now.ids.length, lane: now.lane, L, H, focus: get("focus") });
+    const { ids, lane } = now,
+      narrow = root.clientWidth < NARROW; // its own width depends on that
+    at = places({ width, narrow, T: ids.length, lane, L, H, focus: get("focus"), mlp: !tape });
     const ratio = Math.min(3, window.devicePixelRatio || 1),
       [w, high] = [at.width, at.height].map(x => Math.round(x * ratio));
     if (canvas.width !== w || canvas.height !== high) [canvas.width, canvas.height] = [w, high];
@@ -418,7 +379,10 @@ export default widget(frame => {
       element.setAttribute("aria-pressed", String(t === now.lane));
       element.setAttribute("aria-label", `${text}, token ${t}`);
       // where lanes are thinner than a line, only some say their names until they're pointed at
-      element.classList.toggle("nw-glass-quiet", high < 9 && t !== now.lane && (now.lane - t) % Math.ceil(12 / high) !== 0);
+      element.classList.toggle(
+        "nw-glass-quiet",
+        high < 9 && t !== now.lane && (now.lane - t) % Math.ceil(12 / high) !== 0,
+      );
       Object.assign(
         element.style,
         at?.narrow
@@ -540,16 +504,19 @@ export default widget(frame => {
   }
   /** Draws the next word, with a wave or without. */
   function next() {
-    if (wave || now.ended || !now.ids.length) return;
-    const random = mulberry32(get("seed"));
-    let u = 0;
-    for (let i = 0; i <= get("written").length; i++) u = random();
+    if (now.ended || !now.ids.length) going = 0;
+    if (wave || !going) return;
+    const random = mulberry32(get("seed")),
+      count = get("written").length;
+    let u = record?.us[count] ?? 0;
+    if (!record) for (let i = 0; i <= count; i++) u = random();
     const ms = still() ? 0 : SPEEDS[/** @type {keyof typeof SPEEDS} */ (get("speed"))];
     if (now.lane !== now.ids.length - 1) put(model, { lane: 0 });
     safely(() => {
       update();
     });
-    wave = { began: 0, ms: quick ? 250 : ms, u, id: draw(softmax(now.logits, get("temperature")), u), go: going };
+    const id = record ? record.ids[now.ids.length] : draw(now.p, u);
+    wave = { began: 0, ms: quick ? 250 : ms, u, id, go: going };
     plan();
   }
   let quick = false; // the first words, which the figure writes by itself
@@ -639,28 +606,32 @@ export default widget(frame => {
     h("summary", {}, "The same as a table"),
     table,
   );
-  more.append(
-    h(
-      "div",
-      { class: "nw-controls" },
-      examples,
-      slider(frame, "temperature", { label: "temperature", step: 0.05, high: 2, shown: x => x.toFixed(2) }),
-      select(frame, "speed", "speed", [
-        ["slow", "slow"],
-        ["normal", "normal"],
-        ["fast", "fast"],
-        ["instant", "instant"],
-      ]),
-      numberBox(frame, "seed", "seed"),
-    ),
-    h(
-      "div",
-      { class: "nw-row" },
-      checkbox(frame, "midway", "what would it say after each part?"),
-      checkbox(frame, "mask", "mask: nobody looks ahead"),
-    ),
-    h("div", { class: "nw-row" }, writeOn, startOver, reset, wholePicture),
+  const speed = select(
+    frame,
+    "speed",
+    "speed",
+    Object.keys(SPEEDS).map(name => [name, name]),
   );
+  const said = checkbox(frame, "midway", "what would it say after each part?");
+  if (record)
+    more.append(
+      h("div", { class: "nw-row" }, speed, said),
+      h("div", { class: "nw-row" }, writeOn, startOver, wholePicture),
+    );
+  else
+    more.append(
+      h(
+        "div",
+        { class: "nw-controls" },
+        examples,
+        slider(frame, "temperature", { label: "temperature", step: 0.05, high: 2, shown: x => x.toFixed(2) }),
+        speed,
+        numberBox(frame, "seed", "seed"),
+      ),
+      h("div", { class: "nw-row" }, said, checkbox(frame, "mask", "mask: nobody looks ahead")),
+      h("div", { class: "nw-row" }, writeOn, startOver, reset, wholePicture),
+    );
+  box.readOnly = Boolean(record);
   root.append(
     h("div", { class: "nw-glass-controls" }, promptField, play, before, more),
     h(
@@ -685,8 +656,7 @@ export default widget(frame => {
         );
     const lines = Array.from({ length: 2 * L + 1 }, (_, s) => {
       const x = g.stream[s].subarray(lane * C, (lane + 1) * C),
-        p = softmax(g.logits(s, lane)),
-        top = argmax(p),
+        { id, p } = saidAfter(s),
         block = Math.ceil(s / 2) - 1;
       let looks = "";
       if (s % 2)
@@ -696,10 +666,10 @@ export default widget(frame => {
           return `${head + 1}: ${name(most)} ${share(w[most])}`;
         }).join("; ");
       return row([
-        s === 0 ? "embedding" : stageName(s),
+        s === 0 ? "embedding" : stageName(s, blockNames),
         shown(Math.hypot(...x), 2),
         looks,
-        `“${label(top)}” ${share(p[top])}`,
+        `“${label(id)}” ${share(p)}`,
       ]);
     });
     table.replaceChildren(
@@ -738,7 +708,7 @@ export default widget(frame => {
         problem,
         changed.length ? `Switched off: ${changed.join(", ")}.` : "",
         g.switches.nudges.length ? `${count(g.switches.nudges.length, "channel")} moved by hand.` : "",
-        ended ? "The text has ended." : "",
+        ended ? (record ? "The recording ends here." : "The text has ended.") : "",
       ]
         .filter(Boolean)
         .join(" ") ||
@@ -773,15 +743,18 @@ export default widget(frame => {
   };
   /** What a spot is, and its number. @param {Spot} spot */
   function told(spot) {
-    const { lane: t, kind } = spot, at = (/** @type {Float32Array} */ rows, width = C) => rows[t * width + index];
+    const { lane: t, kind } = spot,
+      at = (/** @type {Float32Array} */ rows, width = C) => rows[t * width + index];
     if (kind === "look") {
-      const { block, head, from } = spot, weight = shown(weightOf(block, head, from), 3);
+      const { block, head, from } = spot,
+        weight = shown(weightOf(block, head, from), 3);
       return `head ${head + 1}: ${name(t)} → ${name(from)}  ${weight}`;
     }
     const { index } = spot;
     if (kind === "unit") return `${name(t)}, unit ${index}: ${shown(at(g.blocks[spot.block].units, 4 * C), 3)}`;
     if (kind === "cell") return `${name(t)}, channel ${index}: ${shown(at(g.stream[spot.stage]), 3)}`;
-    return spot.part === "position" ? `position ${t}, channel ${index}: ${shown(at(net.positions), 3)}`
+    return spot.part === "position"
+      ? `position ${t}, channel ${index}: ${shown(at(net.positions), 3)}`
       : `row of ${name(t)}, channel ${index}: ${shown(net.tokens[now.ids[t] * C + index], 3)}`;
   }
   /** @type {{ y: number, spot: Spot & { kind: "cell" }, from: number, moved: boolean } | null} */

@@ -13,11 +13,13 @@ import traitlets
 from matplotlib.colors import LinearSegmentedColormap
 
 from book.widgets.base import Choice, Number, Whole
+from book.widgets.recording import record
 from book.widgets.weights import Carrier, prompt_ids
 from helpers import plots, sampling
 from helpers.checks import whole
 from helpers.functional import gelu
 from helpers.gpt import GPT, window_start
+from helpers.llama import Llama
 from helpers.models import load_gpt
 from helpers.tensor import Tensor
 
@@ -99,12 +101,15 @@ def trace(model: GPT, ids, *, heads=(), mlps=(), positions=True, mask=True, nudg
     return {"stream": stream, "blocks": blocks, "logits": logits}
 
 
-def picture(traced: dict, tokens: list[str], names: list[str], p: np.ndarray, lane: int = -1):
-    """The figure on paper: a lane per token, its strips, where lane `lane` looks, the next words. Returns `Axes`."""
+def picture(traced: dict, tokens: list[str], names: list[str], p: np.ndarray, lane: int = -1, called=None):
+    """The figure on paper: a lane per token, its strips, where lane `lane` looks, the next words. Returns `Axes`.
+
+    called: the blocks' numbers, if not all of them are there.
+    """
     stream, blocks, T = traced["stream"], traced["blocks"], len(tokens)
     lane, wide = lane % T, 3.0
     fig, ax = plots.plt.subplots(figsize=(10, 1.2 + 0.3 * T))
-    full = 2.5 * np.sqrt(np.mean(np.square(stream[len(blocks)])))
+    full = 4 * np.median(np.abs(stream[len(blocks)]))
     x = 0.0
     for stage, rows in enumerate(stream):
         if stage:
@@ -114,11 +119,13 @@ def picture(traced: dict, tokens: list[str], names: list[str], p: np.ndarray, la
                     for s, weight in enumerate(weights[lane]):
                         if weight > 0.01:
                             _ribbon(ax, x, s, x + 2, lane, weight, f"C{head}")
-            else:
+            elif "units" in block:
                 _cells(ax, x + 0.2, 1.6, block["units"], 1.4 * 2.5 * np.sqrt(np.mean(np.square(block["units"]))))
-            kind = "attention" if stage % 2 else "MLP"
-            ax.text(x + 1, -0.8, f"{kind} {(stage + 1) // 2}", ha="center", fontsize=8)
-            x += 2
+            if stage % 2 or "units" in block:
+                number = called[(stage - 1) // 2] if called else (stage + 1) // 2
+                kind = "attention" if stage % 2 else "MLP"
+                ax.text(x + 1, -0.8, f"{kind} {number}", ha="center", fontsize=8)
+                x += 2
         _cells(ax, x, wide, rows, full)
         x += wide
     for t, token in enumerate(tokens):
@@ -155,6 +162,9 @@ class GlassGPT(Carrier):
     model was made, for a look at the weights before training; a model that ships with the book knows its own.
     auto: how many words the figure writes by itself when it comes into view.
 
+    A `llama.Llama` is too large for a page, so the figure brings a recording: some of its `blocks` (by default four),
+    the prompt, and `steps` tokens that followed. Nothing can be switched off in it, and other prompts need a new one.
+
     heads_off: [block, head] pairs, from 1. mlps_off: blocks, from 1. nudges: [stage, token, channel, amount], from 0;
     stage 0 is the embedding, and each addition makes one more. lane: the token to look at, from 1; 0 is the last.
     """
@@ -166,6 +176,7 @@ class GlassGPT(Carrier):
     after = traitlets.Unicode("").tag(sync=True)
     examples = traitlets.List(traitlets.Unicode()).tag(sync=True)
     start = traitlets.Dict(read_only=True).tag(sync=True)
+    record = traitlets.Dict(read_only=True).tag(sync=True)
     written = traitlets.List(traitlets.Int()).tag(sync=True)
     focus = Choice(FOCUS, "").tag(sync=True)
     lane = Whole(0, 0, 100_000).tag(sync=True)
@@ -182,8 +193,14 @@ class GlassGPT(Carrier):
     auto = Whole(0, 0, 100).tag(sync=True)
 
     def __init__(self, model, tokenizer, prompt: str = "Write a poem about a cat.", *, start=None,
-                 precision: str = "int8", **values):  # fmt: skip
-        self.carry(model, tokenizer, precision)
+                 precision: str = "int8", steps: int = 12, blocks=None, **values):  # fmt: skip
+        if isinstance(model, Llama):
+            self._tokenizer, self._model, self.end = tokenizer, model, None
+            setting = {"temperature": values.get("temperature", 0.5), "seed": values.get("seed", 1)}
+            found, self._traced = record(model, tokenizer, prompt, steps, blocks=blocks, **setting)
+            self.set_trait("record", found)
+        else:
+            self.carry(model, tokenizer, precision)
         self.set_trait("start", _state_of(start) if start is not None else getattr(model, "start", None) or {})
         super().__init__(prompt=prompt, **values)
 
@@ -214,6 +231,8 @@ class GlassGPT(Carrier):
 
     def ids(self) -> list[int]:
         """The tokens the model reads: the prompt, `after`, and what was written, or the last part of them."""
+        if self.record:
+            return self.record["ids"][: self.record["prompt"] + len(self.written)]
         ids = prompt_ids(self._tokenizer, self.prompt, self.after) + list(self.written)
         if not ids:
             example = 'Type something, such as "Write a poem about a cat."'
@@ -221,7 +240,12 @@ class GlassGPT(Carrier):
         return ids[window_start(len(ids), self._model.config.context) :]
 
     def trace(self) -> dict:
-        """Every number in the picture, with its switches: see `glass_gpt.trace`. Only for the trained weights."""
+        """Every number in the picture, with its switches: see `glass_gpt.trace`. Only for the trained weights.
+
+        Of a recording: the prompt's `stream` and `blocks`.
+        """
+        if self.record:
+            return self._traced
         return trace(
             self._model, self.ids(), heads=[(block - 1, head - 1) for block, head in self.heads_off],
             mlps=[block - 1 for block in self.mlps_off], positions=self.positions, mask=self.mask, nudges=self.nudges,
@@ -246,9 +270,15 @@ class GlassGPT(Carrier):
 
     def still(self):
         names, p = self._bars()
-        return picture(self.trace(), [self._tokenizer.vocab[i] for i in self.ids()], names, p, self.lane - 1)
+        ids, called = self.ids(), self.record.get("blocks")
+        if self.record:
+            ids = ids[: self.record["prompt"]]
+        return picture(self.trace(), [self._tokenizer.vocab[i] for i in ids], names, p, self.lane - 1, called)
 
     def _bars(self) -> tuple[list[str], np.ndarray]:
+        if self.record:
+            pieces = self.record["next"][self.record["prompt"] - 1][:BARS]
+            return [self._tokenizer.vocab[i] for i, _, _ in pieces], np.array([p for _, p, _ in pieces])
         p = self.distribution()
         best = np.argsort(-p, kind="stable")[:BARS]
         return [self._tokenizer.vocab[i] for i in best], p[best]
@@ -258,8 +288,8 @@ class GlassGPT(Carrier):
         config, text = self._model.config, self._tokenizer.decode(self.ids())
         return (
             f"A GPT with {config.layers} blocks and {config.heads} heads reads “{text}”, one lane per token. Each lane "
-            f"is a strip of {config.channels} numbers that attention and an MLP add to, block after block. At the end, "
-            f"the most probable next token is “{names[0]}”, with probability {p[0]:.2f}."
+            f"is {config.channels} numbers that attention and an MLP add to, block after block. At the end, the most "
+            f"probable next token is “{names[0]}”, with probability {p[0]:.2f}."
         )
 
 

@@ -21,6 +21,7 @@ export const CHAPTERS = {
   mlp: { page: "06_transformer", name: "chapter 6, The transformer" },
   stream: { page: "06_transformer", name: "chapter 6, The transformer" },
   logits: { page: "03_softmax", name: "chapter 3, Softmax" },
+  record: { page: "11_a_real_model", name: "chapter 11, A real model" },
   sampling: { page: "07_sampling", name: "chapter 7, Sampling" },
 };
 
@@ -48,9 +49,14 @@ export function sumLine(terms, digits) {
   return `${terms.map((x, i) => (i ? term(x, k) : shown(x, k))).join(" + ")} = ${shown(total(terms), digits)}`;
 }
 
-/** What a stage of the stream follows. @param {number} stage */
-export const stageName = stage =>
-  stage === 0 ? "the embedding" : `block ${Math.ceil(stage / 2)}'s ${stage % 2 ? "attention" : "MLP"}`;
+/**
+ * What a stage of the stream follows. names: the blocks' numbers, if not all of them are here.
+ * @param {number} stage @param {number[] | null} [names]
+ */
+export function stageName(stage, names) {
+  const block = Math.ceil(stage / 2);
+  return stage === 0 ? "the embedding" : `block ${names?.[block - 1] ?? block}'s ${stage % 2 ? "attention" : "MLP"}`;
+}
 
 /**
  * @param {ReturnType<typeof glass>} g @param {any} net  the model whose numbers they are @param {Spot} spot

@@ -13,23 +13,29 @@ const MOST = 4; // vectors
  * @param {(i: number | null) => void} look @param {(i: number) => void} lock
  */
 function vectorView(look, lock) {
-  const image = h("canvas", { "aria-hidden": "true" }), number = h("span", { class: "nw-muted" }), mark = h("i");
+  const image = h("canvas", { "aria-hidden": "true" }),
+    number = h("span", { class: "nw-muted" }),
+    mark = h("i");
   const input = h("input", { type: "range", min: 0, step: 1, value: 0, oninput: () => lock(Number(input.value)) });
-  let name = "", values = /** @type {ArrayLike<number>} */ ([]);
+  let name = "",
+    values = /** @type {ArrayLike<number>} */ ([]);
   const cells = h("span", { class: "nw-glass-cells" }, image, mark, input);
   cells.addEventListener("pointermove", event => {
     if (event.pointerType === "touch") return;
-    const { left, width } = cells.getBoundingClientRect(), n = values.length;
+    const { left, width } = cells.getBoundingClientRect(),
+      n = values.length;
     look(Math.max(0, Math.min(n - 1, Math.floor(((event.clientX - left) / width) * n))));
   });
   cells.addEventListener("pointerleave", () => look(null));
-  const title = h("b"), element = h("div", { class: "nw-glass-vector" }, title, cells, number);
+  const title = h("b"),
+    element = h("div", { class: "nw-glass-vector" }, title, cells, number);
   return {
     element,
     /** @param {number} i */
     point(i) {
       if (!values.length) return;
-      const at = Math.min(i, values.length - 1), told = `[${at}] = ${shown(values[at], 3)}`;
+      const at = Math.min(i, values.length - 1),
+        told = `[${at}] = ${shown(values[at], 3)}`;
       input.value = String(at);
       number.textContent = told;
       input.setAttribute("aria-valuetext", name + told);

@@ -15,10 +15,13 @@
  *   | { lane: number, kind: "unit", block: number, index: number }} Spot
  */
 
-export const NARROW = 620; // pixels: below this, one lane from top to bottom
+export const NARROW = 620; // pixels: in a figure not as wide as this, one lane from top to bottom
 const LABELS = 84,
   END = 10; // left of the lanes for the tokens, right of them
-const BIG = 100, SMALL = 48, LEAST = 7, TALL = 440; // pixels: the chosen lane, the others, all of them while they fit
+const BIG = 100,
+  SMALL = 48,
+  LEAST = 7,
+  TALL = 440; // pixels: the chosen lane, the others, all of them while they fit
 const SHARE = { token: 1, position: 1, strip: 1, attention: 1.7, mlp: 1.2 }; // of the width
 
 /**
@@ -31,12 +34,15 @@ export function rowsOf(n, kind, chosen, narrow) {
   return rows;
 }
 
-/** From left to right. The embedding's two summands show only when it's what the picture is about.
- * @param {number} L @param {string} focus @returns {Part[]} */
-export function partsOf(L, focus) {
+/**
+ * From left to right. The embedding's two summands show only when it's what the picture is about; a recording
+ * has neither them nor MLPs (`mlp`).
+ * @param {number} L @param {string} focus @param {boolean} mlp @returns {Part[]}
+ */
+export function partsOf(L, focus, mlp) {
   /** @type {Part[]} */
   const parts =
-    focus === "embedding"
+    focus === "embedding" && mlp
       ? [
           { kind: "token", stage: 0, block: 0 },
           { kind: "position", stage: 0, block: 0 },
@@ -45,7 +51,8 @@ export function partsOf(L, focus) {
   parts.push({ kind: "strip", stage: 0, block: 0 });
   for (let block = 0; block < L; block++) {
     parts.push({ kind: "attention", stage: 2 * block + 1, block }, { kind: "strip", stage: 2 * block + 1, block });
-    parts.push({ kind: "mlp", stage: 2 * block + 2, block }, { kind: "strip", stage: 2 * block + 2, block });
+    if (mlp) parts.push({ kind: "mlp", stage: 2 * block + 2, block });
+    parts.push({ kind: "strip", stage: 2 * block + 2, block });
   }
   return parts;
 }
@@ -58,12 +65,12 @@ export const inFocus = ({ kind, stage }, focus, L) =>
   (focus === "logits" && stage === 2 * L && kind === "strip");
 
 /**
- * @param {{ width: number, T: number, lane: number, L: number, H: number, focus?: string }} size
+ * @param {{ width: number, T: number, lane: number, L: number, H: number, focus?: string,
+ *   narrow?: boolean, mlp?: boolean }} size  mlp: whether there are MLPs to show
  * @returns {Places}
  */
-export function places({ width, T, lane, L, H, focus = "" }) {
-  const parts = partsOf(L, focus),
-    narrow = width < NARROW;
+export function places({ width, T, lane, L, H, focus = "", narrow = width < NARROW, mlp = true }) {
+  const parts = partsOf(L, focus, mlp);
   if (narrow) {
     const HEAD = 52,
       high = { token: 34, position: 34, strip: 34, attention: focus === "attention" ? 130 : 92, mlp: 48 };
@@ -152,7 +159,8 @@ export function spotAt(places, x, y, { C }, weight) {
     big = t === places.lane;
   const across = (x - box.x) / box.w,
     down = Math.min(0.999, (y - box.y) / box.h);
-  const n = part.kind === "mlp" ? 4 * C : C, rows = rowsOf(n, part.kind, big, narrow);
+  const n = part.kind === "mlp" ? 4 * C : C,
+    rows = rowsOf(n, part.kind, big, narrow);
   const index = Math.min(n - 1, Math.floor(down * rows) * (n / rows) + Math.floor((across * n) / rows));
   if (part.kind === "mlp") return { lane: t, kind: "unit", block: part.block, index };
   if (part.kind === "strip") return { lane: t, kind: "cell", stage: part.stage, index };

@@ -20,8 +20,10 @@ IMPORT = re.compile(r"""^(?:import|export)\b[^"']*\bfrom "\./([\w-]+\.js)\"""", 
 COMMENT = re.compile(r"^[ \t]*(?://.*|/\*\*(?:(?!\*/)[\s\S])*\*/[ \t]*)\n", re.M)
 NOT_LOADED = {"loader.js", "types.js"}  # a classic script; types alone
 SITE = "next-word-figures"  # what the site's script and style sheet are called
-EXTRA = {"Chat": ("next-word-chat", "chat.js"), "GlassGPT": ("next-word-glass", "glass_gpt.js")}
-# widgets with a script of their own, which only pages that show one load: {class: (script, module)}
+EXTRA = {  # scripts that only the pages with one of these widgets load: {script: {class: module}}
+    "next-word-chat": {"Chat": "chat.js"},
+    "next-word-glass": {"GlassGPT": "glass_gpt.js", "AttentionMotion": "attention_motion.js"},
+}
 BUILDING = "NEXT_WORD_SITE_BUILD"  # the environment variable with which the site's build tells its kernels
 
 
@@ -75,12 +77,13 @@ def site_files() -> dict[str, str]:
 
     What only one large widget needs is in a script of its own, before the other one on the pages with such a widget.
     """
-    own = {module for _, module in EXTRA.values()}
+    own = {module for widgets in EXTRA.values() for module in widgets.values()}
     entries = [path for path in sorted(HERE.glob("*.js")) if path.with_suffix(".py").exists() and path.name not in own]
     shared = sources(HERE / "host.js", *entries)
     extra = {}
-    for script, module in EXTRA.values():
-        only = {name: text for name, text in sources(HERE / module).items() if name not in shared}
+    for script, widgets in EXTRA.items():
+        found = sources(*(HERE / module for module in widgets.values()))
+        only = {name: text for name, text in found.items() if name not in shared}
         extra[f"{script}.js"] = f"globalThis.nextWordExtra = {{ ...globalThis.nextWordExtra, ...{_json(only)} }};\n"
     script = (
         f"{code(HERE / 'loader.js')}\n{{\nconst sources = {{ ...globalThis.nextWordExtra, ...{_json(shared)} }};\n"

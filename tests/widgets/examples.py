@@ -10,6 +10,7 @@ import numpy as np
 
 from book.widgets import (
     AttentionMap,
+    AttentionMotion,
     Backprop,
     Bigram,
     Chat,
@@ -135,6 +136,15 @@ def playground(**options) -> Playground:
     return Playground(*load_gpt("poems"), SENTENCE, title="The poem model", caption="It runs in the page.", **options)
 
 
+def attention_motion(**options) -> AttentionMotion:
+    """Chapter 5's example by hand: who is meant by *its*?"""
+    given = {
+        "q": [[0.5, 1.0], [1.0, 0.5], [2.0, 0.0]], "k": [[0.2, 1.0], [1.0, 0.1], [0.5, 0.5]],
+        "v": [[0.0, 1.5], [1.5, 0.2], [-1.0, -0.8]],
+    } | options  # fmt: skip
+    return AttentionMotion(["poem", "cat", "its"], title="Attention by hand", caption="Drag an arrow.", **given)
+
+
 def glass_gpt(**options) -> GlassGPT:
     options = {"after": "\n", "pick": ["look", 1, 0, 5]} | options
     return GlassGPT(*load_gpt("poems"), SENTENCE, title="A whole GPT", caption="One lane per token.", **options)
@@ -153,6 +163,6 @@ EXAMPLES = {
     make.__name__: make
     for make in (
         next_token, attention_map, loss_curves, backprop, descent, softmax_lab, merges, bigram, predict, playground,
-        chat, glass_gpt,
+        chat, glass_gpt, attention_motion,
     )
 }  # fmt: skip

@@ -8,8 +8,11 @@ import traitlets
 
 from book.widgets import GlassGPT
 from book.widgets.glass_gpt import trace
+from book.widgets.recording import passes, record
 from book.widgets.weights import packed
+from helpers import sampling
 from helpers.gpt import GPT
+from helpers.llama import Llama, LlamaConfig
 from helpers.models import load_gpt
 from tests.widgets import harness
 from tests.widgets.examples import SENTENCE, glass_gpt
@@ -192,7 +195,7 @@ def test_the_first_change(js):
 
 
 def test_lists_from_a_link_are_checked(js):
-    module, size = js("glass_gpt"), {"L": 2, "H": 4, "C": 8, "N": 16, "V": 30, "T": 5}
+    module, size = js("glass_state"), {"L": 2, "H": 4, "C": 8, "N": 16, "V": 30, "T": 5}
     bad = [[1], [0, 1], [1, 5], [3, 1], ["1", "2"], None, {}, [1.5, 1]]
     given = {"heads_off": [[2, 4], *bad], "mlps_off": [1, 0, 3, "1", None], "positions": True, "mask": False,
              "nudges": [[4, 15, 7, 0.5], [5, 0, 0, 1], [0, 16, 0, 1], [0, 0, 8, 1], [0, 0, 0, None], 3]}  # fmt: skip
@@ -208,7 +211,7 @@ def test_lists_from_a_link_are_checked(js):
 
 
 def test_switching_twice_changes_nothing(js):
-    module = js("glass_gpt")
+    module = js("glass_state")
     assert call(module, "toggled", [[1, 2]], [1, 3]) == [[1, 2], [1, 3]]
     assert call(module, "toggled", [[1, 2], [1, 3]], [1, 2]) == [[1, 3]]
     assert call(module, "nudgedAt", [[0, 1, 2, 3]], 0, 1, 2, 0) == []
@@ -216,11 +219,13 @@ def test_switching_twice_changes_nothing(js):
 
 
 def test_the_stick_holds_everything(js):
-    module, p = js("glass_end"), [0.1, 0.05, 0.5, 0.0, 0.15, 0.2]
-    pieces = call(module, "stickOf", p, [2, 5])
+    module, p = js("glass_end"), np.array([0.1, 0.05, 0.5, 0.0, 0.15, 0.2])
+    given = [{"id": i, "p": float(p[i]), "from": float(p[:i].sum())} for i in (5, 2, 3)]
+    pieces = call(module, "stickOf", given)
     assert [piece["id"] for piece in pieces] == [-1, 2, -1, 5]
     edges = [(piece["from"], piece["to"]) for piece in pieces]
     np.testing.assert_allclose(edges, [(0, 0.15), (0.15, 0.65), (0.65, 0.8), (0.8, 1)])
+    assert call(module, "stickOf", []) == [{"id": -1, "from": 0, "to": 1}]
     assert call(module, "rowsOf", [3, 1, 2], 7) == [3, 1, 7] and call(module, "rowsOf", [3, 1, 2], 1) == [3, 1, 2]
     assert call(module, "rowsOf", [3, 1, 2], -1) == [3, 1, 2]
 
@@ -454,7 +459,9 @@ def test_by_keyboard_and_by_ear(browser):
         assert "block 2: how much “cat” listens to" in page.inner_text(".nw-glass-lens-title")
         query = page.get_by_role("slider", name="query, 32 numbers")
         query.press("End")
-        assert query.get_attribute("aria-valuetext").startswith("query[31] = ")
+        page.wait_for_function(
+            "document.querySelector('.nw-glass-vector input').getAttribute('aria-valuetext').startsWith('query[31] = ')"
+        )
         page.get_by_role("button", name="Look into block 1's MLP").press("Enter")
         page.wait_for_function("document.querySelector('.nw-glass-lens-title').innerText.startsWith('Unit')")
         assert "so the unit lights up" in page.inner_text(".nw-glass-lens")
@@ -614,3 +621,101 @@ def test_the_still_says_what_it_shows():
     figure = glass_gpt()
     assert "2 blocks and 4 heads" in figure.alt() and "“The”, with probability 0.91" in figure.alt()
     assert figure.figure().count("<svg") == 1
+
+
+# A recording
+
+
+def small_llama(rng) -> Llama:
+    config = LlamaConfig(11, context=24, layers=5, heads=4, kv_heads=2, channels=32, width=48)
+    return Llama(config, rng=rng)
+
+
+class Letters:
+    """As much of a tokenizer as a recording needs."""
+
+    vocab = list("abcdefghijk")
+
+    def encode(self, text: str) -> list[int]:
+        return [self.vocab.index(letter) for letter in text]
+
+    def decode(self, ids) -> str:
+        return "".join(self.vocab[i] for i in ids)
+
+
+def test_a_recording_is_what_the_model_computed(js):
+    model = small_llama(np.random.default_rng(0))
+    found, traced = record(model, Letters(), "cabbage", 6, temperature=0.7, seed=3)
+    ids = np.array(found["ids"])
+    assert found["blocks"] == [1, 2, 4, 5] and found["prompt"] == 7 and len(ids) == 13
+    assert Letters().decode(ids[:7]) == "cabbage"
+    tape = js("glass_record").evaluate(
+        """record => { const g = module.recorded(record); return {
+            stream: g.stream.map(x => Array.from(x)), weights: g.blocks.map(b => Array.from(b.weights)),
+            sizes: [g.L, g.N, g.H, g.C] }; }""",
+        found,
+    )
+    assert tape["sizes"] == [4, 13, 4, 32]
+    stream, weights = passes(model, ids)
+    exact = [stream[0], *(stream[s] for block in found["blocks"] for s in (2 * block - 1, 2 * block))]
+    np.testing.assert_allclose(tape["stream"], [x.ravel() for x in exact], atol=2e-4)
+    maps = model.attention_weights(ids)
+    for block, row in zip(found["blocks"], tape["weights"], strict=True):
+        np.testing.assert_allclose(np.reshape(row, maps[0].shape), maps[block - 1], atol=2e-5)
+        np.testing.assert_allclose(weights[block - 1], maps[block - 1], atol=1e-5)
+    np.testing.assert_allclose(traced["stream"][-1], exact[-1][:7])
+    p = sampling.softmax(model(ids[None]).data[0].astype(np.float64) / 0.7)
+    rng = sampling.Mulberry32(3)
+    for t, pieces in enumerate(found["next"]):
+        for i, share, before in pieces:
+            assert abs(p[t, i] - share) < 1e-5 and abs(p[t, :i].sum() - before) < 1e-5
+        if 6 <= t < 12:  # it drew what the dart hits
+            u = rng.random()
+            assert found["us"][t - 6] == u
+            [(share, before)] = [(share, before) for i, share, before in pieces if i == ids[t + 1]]
+            assert before - 1e-6 <= u <= before + share + 1e-6
+    assert found["said"][-1][3][0] == p[3].argmax()
+
+
+def test_a_recording_in_a_page(browser):
+    model = small_llama(np.random.default_rng(1))
+    figure = GlassGPT(model, Letters(), "cabbage", steps=3, temperature=0.7, speed="instant", midway=True, title="Tape")
+    assert "5 blocks and 4 heads reads “cabbage”" in figure.alt() and figure.figure().count("<svg") == 1
+    with harness.mounted(browser, figure, viewport={"width": 1200, "height": 900}) as (page, complaints):
+        tokens = page.locator(".nw-glass-names button:visible")
+        assert tokens.all_inner_texts() == list("cabbage")
+        assert page.get_by_label("Prompt", exact=True).get_attribute("readonly") is not None
+        assert not page.get_by_role("button", name="MLP of block 1").count()
+        assert page.locator(".nw-glass-midway span").count() == 9
+        names, p = figure._bars()
+        assert list(bars(page)) == names and bars(page)[names[0]] == f"{p[0]:.3f}"
+        for i in range(3):
+            page.get_by_role("button", name="Next word").click()
+            page.wait_for_function(
+                "n => [...document.querySelectorAll('.nw-glass-names button')].filter(b => !b.hidden).length === n",
+                arg=8 + i,
+            )
+        assert "".join(tokens.all_inner_texts()) == Letters().decode(figure.record["ids"])
+        assert page.get_by_role("button", name="↺ Start over").is_visible()
+        assert "The recording ends here." in page.inner_text(".nw-glass-told")
+        page.get_by_role("button", name="Look into block 4's attention").click()
+        page.locator(".nw-glass-lens").wait_for()
+        assert "of block 4: how much" in page.inner_text(".nw-glass-lens-title")
+        page.get_by_role("button", name="Look into the embedding").click()
+        page.wait_for_function("document.querySelector('.nw-glass-lens-title').innerText.startsWith('Channel')")
+        page.locator(".nw-glass-bars button").first.click()
+        page.wait_for_function("document.querySelector('.nw-glass-lens-title').innerText.startsWith('How likely')")
+        page.get_by_role("button", name="↺ Start over").click()
+        page.wait_for_function(
+            "[...document.querySelectorAll('.nw-glass-names button')].filter(b => !b.hidden).length === 7"
+        )
+        assert not complaints, complaints
+
+
+def test_paris_comes_late(smollm2):
+    """What chapter 11 says below its figure."""
+    model, tokenizer = smollm2
+    found, _ = record(model, tokenizer, "The capital of France is", 8, temperature=0.0, seed=1)
+    said = [found["labels"][str(row[4][0])] for row in found["said"]]
+    assert found["blocks"] == [1, 11, 20, 30] and said[6] == "␣"
+    assert said[-1] == "␣Paris" and "␣Paris" not in said[:-1]
