@@ -1,99 +1,35 @@
 // @ts-check
 // A whole GPT as one live picture. glass_model.js computes, glass_place.js says where things are, glass_draw.js paints,
-// glass_lens.js explains one spot; this file is the controls, and the wave that writes the next word.
-/** @import { Piece } from "./glass_end.js" */
+// glass_lens.js explains one spot, and glass_reader.js says what's known. This file is the controls, and the wave that
+// writes the next word.
 /** @import { Spot } from "./glass_place.js" */
 import { announcer, button, checkbox, enable, h, numberBox, put, select, slider, still, widget } from "./dom.js";
-import { argmax, draw, mulberry32, ranking, softmax } from "./formulas.js";
-import { HEADS, painter, sizeOf } from "./glass_draw.js";
-import { BARS, endView, rowsOf } from "./glass_end.js";
+import { argmax, draw, mulberry32 } from "./formulas.js";
+import { endView, rowsOf } from "./glass_end.js";
+import { headsOf } from "./glass_heads.js";
 import { explain, explainWord, shown, stageName } from "./glass_lens.js";
 import { magnifier } from "./glass_magnifier.js";
-import { firstWeights, glass } from "./glass_model.js";
 import { NARROW, places, spotAt, waveAt } from "./glass_place.js";
-import { explainRecorded, middleSize, recorded } from "./glass_record.js";
-import { atOf, nudgedAt, pickOf, spotFrom, switchesFrom, toggled } from "./glass_state.js";
-import { gpt, unpackedWeights, windowStart } from "./model.js";
-import { count, share, visible, whole } from "./text.js";
-import { tokenizerFrom } from "./tokenizers.js";
+import { READ, readerOf } from "./glass_reader.js";
+import { explainRecorded } from "./glass_record.js";
+import { atOf, nudgedAt, pickOf, spotFrom, toggled } from "./glass_state.js";
+import { tableOf } from "./glass_table.js";
+import { count, share } from "./text.js";
 
 const LONGEST = 200; // tokens the figure writes
 const SPEEDS = { slow: 6000, normal: 2500, fast: 250, instant: 0 }; // milliseconds a word
-const TRAITS = [
-  "prompt",
-  "after",
-  "written",
-  "focus",
-  "lane",
-  "pick",
-  "heads_off",
-  "mlps_off",
-  "positions",
-  "mask",
-  "nudges",
-  "trained",
-  "midway",
-  "temperature",
-  "seed",
-];
+const TRAITS = [...READ, "focus", "pick", "midway", "seed"];
 
 export default widget(frame => {
   const { model, root, on, cleanup, safely } = frame;
   /** @param {string} name */
   const get = name => model.get(name);
-  const record = get("record").ids ? get("record") : null,
-    tape = record && recorded(record);
-  const words = record ? null : tokenizerFrom(get("tokenizer")),
-    end = words?.end ?? null;
-  const unpacked = record ? record : unpackedWeights(get("weights"));
-  const { config } = unpacked,
-    { heads: H, channels: C, vocab_size: V } = config;
-  const [L, N] = tape ? [tape.L, tape.N] : [config.layers, config.context],
-    blockNames = tape ? tape.names : null;
-  /** @typedef {ReturnType<typeof machineOf>} Machine */
-  /** @type {Machine[]} */
-  const machines = []; // before training, and after it
+  const reader = readerOf(get),
+    { L, H, C, V, end, record, tape, names: blockNames, label, saidAfter } = reader;
   root.classList.add("nw-glass");
   const say = announcer(frame);
-
-  /** A model, what it computes, and what paints that. @param {any} weights */
-  function machineOf(weights) {
-    const net = /** @type {ReturnType<typeof gpt>} */ (record ? null : gpt(weights)),
-      rows = new Float32Array(N * C);
-    const g = /** @type {ReturnType<typeof glass>} */ (/** @type {any} */ (tape ?? glass(net)));
-    const paints = painter(part => {
-      if (part.kind === "mlp") return { values: g.blocks[part.block].units, width: 4 * C };
-      if (part.kind === "strip") return { values: g.stream[part.stage], width: C };
-      const table = part.kind === "token" ? net.tokens : net.positions;
-      g.ids.forEach((id, t) => {
-        const row = part.kind === "token" ? id : t;
-        rows.set(table.subarray(row * C, (row + 1) * C), t * C);
-      });
-      return { values: rows, width: C };
-    });
-    return { net, g, paints };
-  }
-  /** @param {boolean} trained @returns {Machine} */
-  const machine = trained =>
-    (machines[Number(trained)] ??= machineOf(
-      trained ? unpacked : { config, weights: firstWeights(config, get("start")) },
-    ));
-
-  // What is known now
-  /** @type {{ ids: number[], lane: number, p: Float32Array, logits: Float32Array, best: number[], ended: boolean,
-   *   piece: (id: number) => Piece | undefined }} */
-  let now = {
-    ids: [],
-    lane: 0,
-    p: new Float32Array(),
-    logits: new Float32Array(),
-    best: [],
-    ended: false,
-    piece: () => undefined,
-  };
-  let { g, net, paints } = machine(true),
-    problem = "",
-    width = 0,
+  let { g, net, paints, full, now } = reader.read();
+  let width = 0,
     at = /** @type {ReturnType<typeof places> | null} */ (null);
   /** @type {{ began: number, ms: number, u: number, id: number, go: number } | null} */
   let wave = null;
@@ -101,65 +37,9 @@ export default widget(frame => {
     hover = /** @type {Spot | null} */ (null),
     solo = /** @type {number | null} */ (null),
     asked = 0;
-  let full = [1, 1];
-  /** @param {number} id */
-  const label = id => (id === end ? "■" : visible(words ? words.label(id) : (record.labels[id] ?? "?")) || "(empty)");
   const name = (/** @type {number} */ t) => `“${label(now.ids[t])}”`;
-
-  /** The tokens to read, and what's wrong with the prompt, in a sentence. */
-  function textNow() {
-    const written = get("written").filter((/** @type {any} */ id) => Number.isInteger(id) && id >= 0 && id < V);
-    const ended = end !== null && written[written.length - 1] === end;
-    if (record) {
-      const ids = record.ids.slice(0, record.prompt + written.length);
-      return { ids, problem: "", ended: ids.length === record.ids.length };
-    }
-    const text = get("prompt").trim() ? get("prompt") + get("after") : "";
-    const cut = /** @type {NonNullable<typeof words>} */ (words).cut(text);
-    const prompt = cut.flatMap(({ id }) => (id === null ? [] : [id]));
-    const unknown = [...new Set(cut.filter(({ id }) => id === null).map(piece => `“${visible(piece.text)}”`))];
-    const all = [...prompt, ...(prompt.length ? written : [])],
-      begin = windowStart(all.length, N);
-    const example = "Type something, such as “Write a poem about a cat.”";
-    const problem = !prompt.length
-      ? `The model can't read ${text ? "any of this" : "an empty prompt"}. ${example}`
-      : unknown.length
-        ? `The model skips what its ${count(V, "token")} don't include: ${unknown.slice(0, 5).join(", ")}.`
-        : begin
-          ? `The model reads at most ${N} tokens, so it starts ${begin} tokens later now.`
-          : "";
-    return { ids: all.slice(begin), problem, ended };
-  }
-  function compute() {
-    ({ g, net, paints } = machine(get("trained") || !get("start").state));
-    const { ids, ended, ...more } = textNow(),
-      asked = get("lane");
-    problem = more.problem;
-    now = { ...now, ids, ended };
-    if (!ids.length) return;
-    const lane = asked >= 1 && asked <= ids.length ? asked - 1 : ids.length - 1;
-    const traits = Object.fromEntries(TRAITS.map(trait => [trait, get(trait)]));
-    const { stage } = g.feed(ids, switchesFrom(traits, { L, H, C, N }));
-    paints.forget(stage);
-    if (tape) {
-      const pieces = record.next[lane].map((/** @type {number[]} */ [id, p, from]) => ({ id, p, from }));
-      full = [middleSize(tape.stream[L].subarray(0, ids.length * C)), 1];
-      const best = pieces.slice(0, BARS).map((/** @type {Piece} */ { id }) => id);
-      now = { ...now, lane, best, piece: id => pieces.find((/** @type {Piece} */ one) => one.id === id) };
-      return;
-    }
-    if (stage < Infinity)
-      full = [
-        sizeOf(g.stream[L].subarray(0, ids.length * C)),
-        sizeOf(g.blocks[0].units.subarray(0, ids.length * 4 * C)) * 1.4,
-      ];
-    const logits = g.logits(2 * L, lane),
-      p = softmax(logits, get("temperature"));
-    let sum = 0;
-    const starts = Float64Array.from(p, one => (sum += one) - one);
-    const piece = (/** @type {number} */ id) => ({ id, p: p[id], from: starts[id] });
-    now = { ids, lane, logits, p, ended, piece, best: ranking(p).slice(0, BARS) };
-  }
+  /** How much the chosen lane looks somewhere. @param {number} block @param {number} head @param {number} s */
+  const weightOf = (block, head, s, t = now.lane) => reader.weightOf(block, head, s, t);
 
   // The picture
   const canvas = h("canvas", { "aria-hidden": "true" }),
@@ -195,57 +75,19 @@ export default widget(frame => {
     return { element };
   }
 
-  /** The buttons above the parts: what each is, and its switches. */
-  const titles = Array.from({ length: 2 * L + 2 }, (_, i) => {
-    const block = Math.ceil(i / 2) - 1,
-      kind = i === 2 * L + 1 ? "logits" : i === 0 ? "embedding" : i % 2 ? "attention" : "mlp";
-    const called = blockNames?.[block] ?? block + 1;
-    const text = { embedding: "embedding", attention: `attention ${called}`, mlp: `MLP ${called}`, logits: "" }[kind];
-    const title = button(text, () => choose(kind, block), {
-      class: "nw-glass-title",
-      "aria-label": `Look into ${kind === "embedding" ? "the embedding" : stageName(i, blockNames)}`,
-    });
-    /** @type {HTMLButtonElement[]} */
-    const chips = [];
-    const chipOf = (
-      /** @type {string} */ words,
-      /** @type {string} */ aria,
-      /** @type {() => void} */ press,
-      color = "",
-    ) => {
-      const one = button(words, press, {
-        class: "nw-glass-chip",
-        "aria-label": aria,
-        style: color ? { "--own": color } : {},
-      });
-      chips.push(one);
-      return one;
-    };
-    if (kind === "attention" && !tape)
-      for (let head = 0; head < H; head++) {
-        const one = chipOf(
-          String(head + 1),
-          `Head ${head + 1} of block ${block + 1}`,
-          () => put(model, { heads_off: toggled(get("heads_off"), [block + 1, head + 1]) }),
-          HEADS[head % HEADS.length],
-        );
-        one.addEventListener("pointerenter", () => {
-          solo = head;
-          plan();
-        });
-        one.addEventListener("pointerleave", () => {
-          solo = null;
-          plan();
-        });
-      }
-    if (kind === "mlp" && !tape)
-      chipOf("on", `MLP of block ${block + 1}`, () => put(model, { mlps_off: toggled(get("mlps_off"), block + 1) }));
-    if (kind === "embedding" && !tape)
-      chipOf("positions", "Positions", () => put(model, { positions: !get("positions") }));
-    const element = h("div", { class: "nw-glass-head" }, title, h("div", { class: "nw-glass-chips" }, chips));
-    if (kind !== "logits" && !(tape && kind === "mlp")) heads.append(element);
-    return { element, chips, kind, block };
+  const titles = headsOf({
+    L,
+    H,
+    names: blockNames,
+    switches: !tape,
+    choose: (kind, block) => choose(kind, block),
+    toggle: (trait, item) => put(model, { [trait]: item === null ? !get(trait) : toggled(get(trait), item) }),
+    look: head => {
+      solo = head;
+      plan();
+    },
   });
+  heads.append(...titles.map(title => title.element));
 
   /** Opens a part: large, and with a spot that's worth seeing. @param {string} kind @param {number} block */
   function choose(kind, block) {
@@ -273,12 +115,6 @@ export default widget(frame => {
         focus: "embedding",
       });
   }
-
-  /** How much the chosen lane looks somewhere. @param {number} block @param {number} head @param {number} s */
-  const weightOf = (block, head, s, t = now.lane) => {
-    const last = g.switches.mask ? t : now.ids.length - 1;
-    return s <= last ? g.blocks[block].weights[(head * N + t) * N + s] : 0;
-  };
 
   const ending = endView({ V, label, pick: id => put(model, { pick: ["word", id] }) });
   const lens = magnifier({
@@ -325,13 +161,6 @@ export default widget(frame => {
   }
 
   // What it would say after each addition
-  /** The likeliest next token if the model ended after this stage. @param {number} stage */
-  function saidAfter(stage) {
-    if (record) return { id: record.said[stage][now.lane][0], p: record.said[stage][now.lane][1] };
-    const p = softmax(g.logits(stage, now.lane)),
-      id = argmax(p);
-    return { id, p: p[id] };
-  }
   function showMidway() {
     midway.hidden = !get("midway") || !at || !now.ids.length;
     if (midway.hidden || !at) return;
@@ -397,38 +226,7 @@ export default widget(frame => {
     lanes.slice(now.ids.length).forEach(({ element }) => {
       element.hidden = true;
     });
-    titles.forEach(({ element, chips, kind, block }) => {
-      if (kind === "logits") return;
-      const stageOf = kind === "embedding" ? "strip" : kind,
-        part = at?.parts.find(
-          one =>
-            one.kind === stageOf && one.block === Math.max(0, block) && (kind !== "embedding" || one.stage === 0),
-        );
-      const first = kind === "embedding" ? at?.parts[0] : part;
-      if (!part || !first) return;
-      const sum = kind === "embedding" && get("focus") === kind,
-        from = kind === "embedding" && !sum ? 0 : first.x;
-      if (kind === "embedding")
-        element.firstElementChild?.replaceChildren(sum ? "token's row + position's row = embedding" : "embedding");
-      Object.assign(
-        element.style,
-        at?.narrow
-          ? { top: `${first.y - 50}px`, left: "0", width: "100%" }
-          : { left: `${from}px`, width: `${part.x + part.w - from}px`, top: "" },
-      );
-      element.classList.toggle("nw-glass-first", kind === "embedding" && !sum);
-      const { heads: off, mlps } = g.switches;
-      chips.forEach((one, i) => {
-        const gone =
-          kind === "embedding"
-            ? !get("positions")
-            : kind === "mlp"
-              ? mlps.includes(block)
-              : off.some(([b, head]) => b === block && head === i);
-        one.setAttribute("aria-pressed", String(!gone));
-        if (kind === "mlp") one.textContent = gone ? "off" : "on";
-      });
-    });
+    titles.forEach(title => title.place(/** @type {any} */ (at), get("focus") === "embedding" && !tape, g.switches));
   }
 
   function paint() {
@@ -645,47 +443,9 @@ export default widget(frame => {
     chip,
   );
 
-  function showTable() {
-    if (!tableFold.open || !now.ids.length) return;
-    const { lane, ids } = now,
-      row = (/** @type {string[]} */ cells, tag = /** @type {"td" | "th"} */ ("td")) =>
-        h(
-          "tr",
-          {},
-          cells.map((text, i) => h(i ? tag : "th", { scope: tag === "th" ? "col" : i ? false : "row" }, text)),
-        );
-    const lines = Array.from({ length: 2 * L + 1 }, (_, s) => {
-      const x = g.stream[s].subarray(lane * C, (lane + 1) * C),
-        { id, p } = saidAfter(s),
-        block = Math.ceil(s / 2) - 1;
-      let looks = "";
-      if (s % 2)
-        looks = Array.from({ length: H }, (_, head) => {
-          const w = ids.map((_, from) => weightOf(block, head, from)),
-            most = argmax(w);
-          return `${head + 1}: ${name(most)} ${share(w[most])}`;
-        }).join("; ");
-      return row([
-        s === 0 ? "embedding" : stageName(s, blockNames),
-        shown(Math.hypot(...x), 2),
-        looks,
-        `“${label(id)}” ${share(p)}`,
-      ]);
-    });
-    table.replaceChildren(
-      h(
-        "table",
-        {},
-        h("caption", {}, `For ${name(lane)}, token ${lane} of ${whole(ids.length)}`),
-        h(
-          "thead",
-          {},
-          row(["after", "length of the stream", "where each head looks most", "what it would say"], "th"),
-        ),
-        h("tbody", {}, lines),
-      ),
-    );
-  }
+  const showTable = () => {
+    if (tableFold.open && now.ids.length) table.replaceChildren(tableOf(reader, g, now));
+  };
 
   function show() {
     const { ended, ids } = now;
@@ -705,7 +465,7 @@ export default widget(frame => {
     ].filter(Boolean);
     note.textContent =
       [
-        problem,
+        now.problem,
         changed.length ? `Switched off: ${changed.join(", ")}.` : "",
         g.switches.nudges.length ? `${count(g.switches.nudges.length, "channel")} moved by hand.` : "",
         ended ? (record ? "The recording ends here." : "The text has ended.") : "",
@@ -721,7 +481,7 @@ export default widget(frame => {
   }
 
   function update() {
-    compute();
+    ({ g, net, paints, full, now } = reader.read());
     if (now.ids.length) {
       arrange();
       showEnd(-1);
