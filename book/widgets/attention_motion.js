@@ -5,7 +5,7 @@
 import { announcer, button, checkbox, h, put, s, slider, still, widget } from "./dom.js";
 import { argmax, softmax } from "./formulas.js";
 import { HEADS } from "./glass_draw.js";
-import { shown } from "./glass_lens.js";
+import { decimals, shown } from "./glass_lens.js";
 import { share, visible } from "./text.js";
 
 export const STEPS = ["score", "scale", "mask", "softmax", "mix"];
@@ -38,12 +38,12 @@ export function steps(query, keys, values, last) {
  * hidden it is. order: when the sweep reaches the token, 0 to 1.
  * @param {Numbers} numbers @param {number} i @param {number} at @param {number} order
  */
-export function barAt({ scores, scaled, masked, weights }, i, at, order) {
+export function barAt({ scores, masked, weights }, i, at, order) {
   const top = Math.max(...scores.map(Math.abs), 1e-9),
     phase = (/** @type {number} */ n) => Math.max(0, Math.min(1, at - n));
   const seen = Math.max(0, Math.min(1, (phase(0) - order) * scores.length + 1)) * Number(at > 0);
   const gone = masked[i] === -Infinity ? phase(2) : 0;
-  const height = (scores[i] + (scaled[i] - scores[i]) * phase(1)) / top / 2;
+  const height = (scores[i] / top / 2) * (1 - 0.4 * phase(1)); // smaller, but not by √D: they have to be seen
   return {
     height: (height * seen + ((masked[i] === -Infinity ? 0 : weights[i]) - height * seen) * phase(3)) * (1 - gone),
     gone,
@@ -96,9 +96,9 @@ export default widget(frame => {
   // Controls
   const play = button("▶ Play", () => (film ? stop() : start()), { class: "nw-motion-play" });
   const field = slider(frame, "step", {
-    label: "from the scores to the mix",
+    label: "Step",
     step: 0.01,
-    shown: x => STEPS[Math.max(0, Math.ceil(x) - 1)],
+    shown: x => `${STEPS[Math.max(0, Math.ceil(x) - 1)]} ${Math.round(100 * (x - Math.max(0, Math.ceil(x) - 1)))}%`,
   });
   const chips = STEPS.map((name, i) =>
     button(`${i + 1} ${name}`, () => {
@@ -107,7 +107,7 @@ export default widget(frame => {
     }),
   );
   const picks = tokens.map((_, i) => button(label(i), () => put(model, { token: i }), { tabindex: -1 }));
-  const row = h("div", { class: "nw-motion-tokens", role: "group", "aria-label": "The token that looks" }, picks);
+  const row = h("div", { class: "nw-motion-tokens", role: "group", "aria-label": "Query token" }, picks);
   row.addEventListener("keydown", event => {
     const here = picks.indexOf(/** @type {any} */ (event.target)),
       step = { ArrowRight: 1, ArrowLeft: -1, Home: -here, End: T - 1 - here }[event.key] ?? 0;
@@ -150,10 +150,10 @@ export default widget(frame => {
       shares = Math.max(0, Math.min(1, at - 3)),
       mix = Math.max(0, Math.min(1, at - 4));
     const base = ABOVE + TALL / 2 + (shares * TALL) / 2,
-      below = ABOVE + TALL + 26,
+      below = ABOVE + TALL + 42,
       end = below + 110,
       wide = Math.min(col * 0.82, 110);
-    const size = TALL;
+    const size = 0.84 * TALL;
     /** @type {SVGElement[]} */
     const marks = [s("line", { x1: x(0) - col / 2, x2: x(T - 1) + col / 2, y1: base, y2: base, class: "nw-grid" })];
     order.forEach((when, i) => {
@@ -221,15 +221,7 @@ export default widget(frame => {
         );
       marks.push(...strip(values[i], full, x(i) - wide / 2, below, wide));
       marks.push(
-        s("rect", {
-          x: x(i) - wide / 2,
-          y: below,
-          width: wide,
-          height: 16,
-          fill: "none",
-          stroke: color(i),
-          "stroke-width": 1.5,
-        }),
+        s("rect", { x: x(i) - wide / 2, y: below, width: wide, height: 16, fill: "none", class: "nw-motion-frame" }),
       );
       if (mix > 0 && found.weights[i] > 0.003) {
         const middle = (below + 16 + end) / 2;
@@ -259,13 +251,20 @@ export default widget(frame => {
       s(
         "text",
         { x: ox + out / 2, y: end + 36, "text-anchor": "middle", class: "nw-muted" },
-        `what ${label(t)} brings back`,
+        `what “${label(t)}” gets`,
       ),
     );
     lanes.setAttribute("viewBox", `0 0 ${width} ${end + 42}`);
     lanes.replaceChildren(...marks);
     row.style.gridTemplateColumns = `repeat(${T}, ${col}px)`;
   }
+
+  lanes.addEventListener("click", event => {
+    const col = Math.min(130, width / T),
+      { left, width: wide } = lanes.getBoundingClientRect();
+    const i = Math.floor(((event.clientX - left) * (width / wide) - (width - col * T) / 2) / col);
+    if (i >= 0 && i < T) put(model, { token: i });
+  });
 
   // The planes: arrows to drag
   const px = (/** @type {number} */ v) => SIDE / 2 + (v / reach) * (SIDE / 2 - 12),
@@ -340,7 +339,7 @@ export default widget(frame => {
             "figcaption",
             { class: "nw-muted" },
             name === "values"
-              ? "values, and what comes back: drag the points"
+              ? "the values and their weighted sum (ringed): drag the points"
               : "the query (thick) and the keys: drag the tips",
           ),
         ),
@@ -398,7 +397,7 @@ export default widget(frame => {
       ...keys.map((/** @type {number[]} */ [x, y], /** @type {number} */ i) =>
         s("text", { ...beside(px(x)), y: py(y) - 8, fill: color(i) }, label(i)),
       ),
-      s("text", { ...beside(px(qx)), y: py(qy) + 18, class: "nw-motion-strong" }, `${label(t)}?`),
+      s("text", { ...beside(px(qx)), y: py(qy) + 18, class: "nw-motion-strong" }, `query of ${label(t)}`),
     );
     const around = hull(
       values.filter((/** @type {number[]} */ _, /** @type {number} */ i) => found.masked[i] > -Infinity),
@@ -422,15 +421,7 @@ export default widget(frame => {
       ...values.map((/** @type {number[]} */ [x, y], /** @type {number} */ i) =>
         s("text", { ...beside(px(x)), y: py(y) - 8, fill: color(i) }, label(i)),
       ),
-      s("circle", {
-        cx: px(ax),
-        cy: py(ay),
-        r: 9 * mix,
-        fill: HEADS[1],
-        stroke: "currentColor",
-        "stroke-width": 2,
-        "pointer-events": "none",
-      }),
+      s("circle", { cx: px(ax), cy: py(ay), r: 9 * mix, class: "nw-motion-answer" }),
     );
     handles.forEach(({ kind, i, circle }) => {
       const k = kind === "q" ? t : i,
@@ -499,6 +490,20 @@ export default widget(frame => {
     );
   }
 
+  /** The largest score as what it is in the plane: how far its key reaches along the query's line, times the query. */
+  function project() {
+    const best = argmax(found.scores),
+      [qx, qy] = get("q")[t],
+      long = Math.hypot(qx, qy),
+      along = found.scores[best] / long;
+    if (!long) return "";
+    const k = decimals([along, long], ([a, b]) => a * b, 2);
+    return (
+      `“${label(best)}” reaches ${shown(along, k)} along the query's line, and the query is ${shown(long, k)} ` +
+      "long: " +
+      `${shown(along, k)} × ${shown(long, k)} = ${shown(found.scores[best], 2)}.`
+    );
+  }
   /** What happens at this point of the film. */
   function story() {
     const best = argmax(found.weights),
@@ -509,14 +514,20 @@ export default widget(frame => {
       ? `${later} after ${name}, so the mask hides ${them}.`
       : `Nothing comes after ${name}, so the mask has nothing to hide.`;
     return [
-      `The query of ${name} meets each key: multiply number by number and add up. That's the score.`,
+      `The query of ${name} meets each key: multiply number by number and add up. That's the score.` +
+        (plane ? ` ${project()}` : ""),
       `Each score is divided by √${D} = ${shown(Math.sqrt(D), 2)}, which keeps the softmax from going to extremes.`,
-      get("causal") ? mask : "The mask is off, so every token may be looked at.",
+      get("causal") ? mask : "The mask is off, so every token is visible.",
       `Softmax turns the scores into shares of 1. “${label(best)}” gets the most: ${share(found.weights[best])}.`,
-      `Each value flows in with its share, and ${name} gets the sum.`,
+      `Each value is weighted by its share, and ${name} gets the sum.`,
     ][Math.max(0, Math.ceil(at) - 1)];
   }
 
+  /** For those who hear it. */
+  function tell() {
+    const weights = tokens.map((_, i) => `${label(i)} ${share(found.weights[i])}`);
+    say(`${label(t)}: ${story()}${T <= 12 ? ` Weights: ${weights.join(", ")}.` : ""}`);
+  }
   function compute() {
     const given = get("token");
     t = given >= 0 && given < T ? given : T - 1;
@@ -536,13 +547,18 @@ export default widget(frame => {
   }
 
   // The film
-  let frameAsked = 0;
+  let said = 0;
   /** @param {number} time */
   const tick = time =>
     safely(() => {
       began ||= time;
       at = Math.min(5, from + ((time - began) / 1000 / SECONDS) * 5);
+      const step = Math.ceil(at);
       draw();
+      if (step !== said) {
+        said = step;
+        tell();
+      }
       if (at < 5) film = requestAnimationFrame(tick);
       else stop();
     });
@@ -565,14 +581,13 @@ export default widget(frame => {
   }
   cleanup(() => {
     cancelAnimationFrame(film);
-    cancelAnimationFrame(frameAsked);
   });
 
   const fold = h(
     "details",
     { class: "nw-motion-fold" },
     h("summary", {}, "More"),
-    h("div", { class: "nw-row" }, checkbox(frame, "causal", "mask: nobody looks ahead")),
+    h("div", { class: "nw-row" }, checkbox(frame, "causal", "Mask: no looking ahead")),
     numbers,
   );
   root.append(
@@ -588,7 +603,7 @@ export default widget(frame => {
     compute();
     if (!film) draw();
     showNumbers();
-    say(`${label(t)}: ${story()}`);
+    tell();
   });
   const size = new ResizeObserver(() => {
     const wide = Math.floor(scene.clientWidth);

@@ -5,8 +5,10 @@
 import { h } from "./dom.js";
 import { boxOf, inFocus, ribbon, rowsOf, thickness } from "./glass_place.js";
 
-const BELOW = 0xd98529,
-  ABOVE = 0x1874e4; // #2985d9 and #e47418, as pixels have them: blue, green, red
+export const BELOW = "#2985d9",
+  ABOVE = "#e47418";
+const PIXEL_BELOW = 0xd98529,
+  PIXEL_ABOVE = 0x1874e4; // the same as pixels have them: blue, green, red
 export const HEADS = [
   "#2985d9",
   "#d9771e",
@@ -41,7 +43,7 @@ export function paintCells(canvas, values, columns, full) {
   for (let i = 0; i < values.length; i++) {
     const size = Math.abs(values[i]) / full,
       alpha = size < 1 ? 255 * Math.sqrt(size) : 255; // small numbers show, too
-    pixels[i] = (alpha << 24) | (values[i] < 0 ? BELOW : ABOVE);
+    pixels[i] = (alpha << 24) | (values[i] < 0 ? PIXEL_BELOW : PIXEL_ABOVE);
   }
   context.putImageData(image, 0, 0);
 }
@@ -133,6 +135,7 @@ export function painter(numbers) {
       }
       to.globalAlpha = 1;
       if (!narrow) {
+        skips();
         to.strokeStyle = HEADS[1];
         to.lineWidth = 2;
         to.strokeRect(begin.x - 4, lanes[lane].y - 1, end.x + end.w - begin.x + 8, lanes[lane].h + 2);
@@ -149,6 +152,30 @@ export function painter(numbers) {
       }
       spots.forEach(spot => spot && outline(spot));
 
+      /** The stream runs on below attention and MLP, and what they make is added to it. */
+      function skips() {
+        const strips = parts.filter(part => part.kind === "strip"),
+          y = lanes[lane].y + lanes[lane].h - 9;
+        strips.slice(1).forEach((strip, i) => {
+          const from = strips[i].x + strips[i].w,
+            end = strip.x - 3;
+          if (front !== null && at() < end) return;
+          to.strokeStyle = ink;
+          to.lineWidth = 1.5;
+          to.globalAlpha = 0.55;
+          to.beginPath();
+          to.moveTo(from, y);
+          to.lineTo(end - 4, y);
+          to.moveTo(end - 4, y);
+          to.arc(end, y, 5, Math.PI, 3 * Math.PI);
+          to.moveTo(end - 3, y);
+          to.lineTo(end + 3, y);
+          to.moveTo(end, y - 3);
+          to.lineTo(end, y + 3);
+          to.stroke();
+        });
+        to.globalAlpha = 1;
+      }
       /** The wave's front, in pixels. */
       function at() {
         const share = front ?? 1;

@@ -42,9 +42,10 @@ export function endView({ V, label, pick }) {
   const rows = Array.from({ length: Math.min(BARS, V) }, () => {
     const word = h("bdi"),
       fill = h("i"),
-      value = h("span", { class: "nw-glass-value" });
-    const bar = [word, h("span", { class: "nw-glass-lane" }, fill), value];
-    const row = { element: button(bar, () => pick(row.token)), word, fill, value, token: 0 };
+      value = h("span", { class: "nw-glass-value" }),
+      ghost = h("s");
+    const bar = [word, h("span", { class: "nw-glass-lane" }, fill, ghost), value];
+    const row = { element: button(bar, () => pick(row.token)), word, fill, value, ghost, token: 0 };
     return row;
   });
   const stick = h("div", { class: "nw-glass-stick" }),
@@ -75,12 +76,19 @@ export function endView({ V, label, pick }) {
     /**
      * pieces: the rows. after: the token whose successor this is, or null for the last one. came: what did follow,
      * or −1.
-     * @param {{ pieces: Piece[], hit: number, after: number | null, came: number, picked: number }} now
+     * @param {{ pieces: Piece[], hit: number, after: number | null, came: number, picked: number,
+     *   others: number, ended: boolean,
+     *   was: Float32Array | null }} now  others: the probability of everything else. was: those before any switch
      */
-    show({ pieces, hit, after, came, picked }) {
+    show({ pieces, hit, after, came, picked, others, ended, was }) {
       title.replaceChildren(
-        ...(after === null ? ["What comes next?"] : ["What comes after ", h("b", {}, label(after)), "?"]),
+        ...(ended
+          ? ["The text has ended."]
+          : after === null
+            ? ["What comes next?"]
+            : ["What comes after ", h("b", {}, label(after)), "?"]),
       );
+      element.classList.toggle("nw-glass-over", ended);
       rows.forEach((row, i) => {
         row.element.hidden = !pieces[i];
         if (!pieces[i]) return;
@@ -93,13 +101,23 @@ export function endView({ V, label, pick }) {
         row.value.textContent = share(p);
         row.element.classList.toggle("nw-glass-hit", id === hit);
         row.element.classList.toggle("nw-glass-was", id === came);
-        words.push(id === hit ? "hit by the dart" : "", id === came ? "what followed" : "");
+        row.ghost.hidden = !was;
+        if (was) row.ghost.style.left = `${(100 * was[id]).toFixed(2)}%`;
+        row.element.title = was ? `${share(was[id])} with everything on` : "";
+        words.push(
+          was ? `${share(was[id])} with everything on` : "",
+          id === hit ? "hit by the dart" : "",
+          id === came ? "the actual next token" : "",
+        );
         row.element.setAttribute("aria-label", words.filter(Boolean).join(", "));
         row.element.setAttribute("aria-pressed", String(id === picked));
       });
-      const others = Math.max(0, 1 - pieces.reduce((sum, { p }) => sum + p, 0));
+      const more = V - pieces.length;
       rest.textContent =
-        V > pieces.length ? `${count(V - pieces.length, "other token")}: ${share(others)} in total` : "";
+        more > 0
+          ? `The stick holds these shares end to end, and those of ${count(more, "other token")}: ` +
+            `${share(others)} in total.`
+          : "The stick holds these shares end to end.";
       let shade = 0;
       const stops = stickOf(pieces).map(({ id, from, to }) => {
         const color = id < 0 ? "var(--nw-grid)" : id === hit ? "var(--nw-orange)" : shades[shade++ % 2];

@@ -2,9 +2,11 @@
 // A whole GPT as one live picture. glass_model.js computes, glass_place.js says where things are, glass_draw.js paints,
 // glass_lens.js explains one spot, and glass_reader.js says what's known. This file is the controls, and the wave that
 // writes the next word.
+/** @import { Pick } from "./glass_magnifier.js" */
 /** @import { Spot } from "./glass_place.js" */
 import { announcer, button, checkbox, enable, h, numberBox, put, select, slider, still, widget } from "./dom.js";
 import { argmax, draw, mulberry32 } from "./formulas.js";
+import { ABOVE, BELOW } from "./glass_draw.js";
 import { endView, rowsOf } from "./glass_end.js";
 import { headsOf } from "./glass_heads.js";
 import { explain, explainWord, shown, stageName } from "./glass_lens.js";
@@ -18,6 +20,12 @@ import { count, share } from "./text.js";
 
 const LONGEST = 200; // tokens the figure writes
 const SPEEDS = { slow: 6000, normal: 2500, fast: 250, instant: 0 }; // milliseconds a word
+const AT_REST =
+  "Each row is a token and its numbers. Ribbons are attention: a row looks back at earlier rows. In an MLP, each row " +
+  "works alone. At the end, the outlined row predicts what comes next.";
+const OLD_LANES =
+  "Only the newest row is computed. Earlier rows can't see it, so they stay as they are, and their keys and values " +
+  "wait in the KV cache.";
 const TRAITS = [...READ, "focus", "pick", "midway", "seed"];
 
 export default widget(frame => {
@@ -28,11 +36,13 @@ export default widget(frame => {
     { L, H, C, V, end, record, tape, names: blockNames, label, saidAfter } = reader;
   root.classList.add("nw-glass");
   const say = announcer(frame);
+  say(""); // so that the first word is said, too
   let { g, net, paints, full, now } = reader.read();
   let width = 0,
     at = /** @type {ReturnType<typeof places> | null} */ (null);
   /** @type {{ began: number, ms: number, u: number, id: number, go: number } | null} */
   let wave = null;
+  let thrown = { at: 0, words: "" }; // where the dart landed, after how many words
   let going = 0,
     hover = /** @type {Spot | null} */ (null),
     solo = /** @type {number | null} */ (null),
@@ -48,12 +58,24 @@ export default widget(frame => {
     names = h("div", {
       class: "nw-glass-names",
       role: "group",
-      "aria-label": "Tokens: the one that's chosen makes the prediction",
+      "aria-label": "Tokens: choose one to see its prediction",
     });
   const tip = h("div", { class: "nw-glass-tip", "aria-hidden": "true", hidden: true });
   const midway = h("div", { class: "nw-glass-midway" });
   const stage = h("div", { class: "nw-glass-stage" }, canvas, names, tip);
-  const scroll = h("div", { class: "nw-glass-machine" }, heads, stage, midway);
+  const swatch = (/** @type {string} */ color) => h("i", { style: { background: color } });
+  const legend = h(
+    "p",
+    { class: "nw-glass-legend nw-muted", "aria-hidden": "true" },
+    swatch(BELOW),
+    " below 0 ",
+    swatch("none"),
+    " 0 ",
+    swatch(ABOVE),
+    " above 0",
+  );
+  const scroll = h("div", { class: "nw-glass-machine" }, heads, stage, midway, legend);
+  const poem = h("p", { class: "nw-glass-poem", hidden: true });
   const chip = h("span", { class: "nw-glass-flying", "aria-hidden": "true", hidden: true });
 
   /** One button for each token. @type {{ element: HTMLButtonElement }[]} */
@@ -120,10 +142,13 @@ export default widget(frame => {
   const lens = magnifier({
     nudge: amount => {
       const spot = chosen();
-      if (spot?.kind === "cell") move(spot, (amount * full[0]) / 2.5);
+      if (spot?.kind === "cell") move(spot, amount);
     },
     lock: i => put(model, { pick: [...get("pick").slice(0, atOf(get("pick"))), i] }),
-    close: () => put(model, { pick: [] }),
+    close: () => {
+      put(model, { pick: [] });
+      opener?.focus();
+    },
   });
   /** Adds to a channel of the stream, and picks it. @param {Spot & { kind: "cell" }} spot @param {number} amount */
   const move = (spot, amount) =>
@@ -138,29 +163,89 @@ export default widget(frame => {
       came = last ? -1 : ids[lane + 1];
     const pieces = rowsOf(best, hit < 0 ? came : hit).flatMap(id => now.piece(id) ?? []),
       [kind, id] = get("pick");
-    ending.show({ pieces, hit, came, after: last ? null : ids[lane], picked: kind === "word" ? id : -1 });
+    const others = Math.max(
+        0,
+        pieces.reduce((left, { p }) => left - p, 1),
+      ),
+      after = last ? null : ids[lane];
+    ending.show({
+      pieces,
+      hit,
+      came,
+      after,
+      picked: kind === "word" ? id : -1,
+      others,
+      was: now.was,
+      ended: now.ended && last,
+    });
   }
 
   const chosen = () => spotFrom(get("pick"), now.lane, { L, H, C, V, T: now.ids.length });
 
+  /** Where the reader may go from a spot. @param {ReturnType<typeof chosen>} spot @returns {Pick[]} */
+  function picksOf(spot) {
+    const { ids, lane } = now,
+      go = (/** @type {any[]} */ ...pick) => put(model, { pick });
+    const numbers = (/** @type {number} */ n) => Array.from({ length: n }, (_, i) => String(i + 1));
+    const blocks = blockNames ? blockNames.map(String) : numbers(L);
+    if (spot?.kind === "look") {
+      const { block, head, from } = spot,
+        seen = g.switches.mask ? lane + 1 : ids.length;
+      return [
+        { label: "block", options: blocks, at: block, set: i => go("look", i, head, from) },
+        { label: "head", options: numbers(H), at: head, set: i => go("look", block, i, from) },
+        {
+          label: "attends to",
+          options: ids.slice(0, seen).map((id, i) => `${i + 1}: ${label(id)}`),
+          at: from,
+          set: i => go("look", block, head, i),
+        },
+      ];
+    }
+    if (spot?.kind === "unit")
+      return [
+        { label: "block", options: blocks, at: spot.block, set: i => go("unit", i, spot.index) },
+        {
+          label: "unit",
+          options: Array.from({ length: 4 * C }, (_, i) => String(i)),
+          at: spot.index,
+          set: i => go("unit", spot.block, i),
+        },
+      ];
+    if (spot?.kind === "cell")
+      return [
+        {
+          label: "after",
+          options: g.stream.map((_, i) => stageName(i, blockNames)),
+          at: spot.stage,
+          set: i => go("cell", i, spot.index),
+        },
+      ];
+    return [];
+  }
+  let opener = /** @type {HTMLElement | null} */ (null),
+    explained = "";
   function showLens() {
     const spot = now.ids.length ? chosen() : null,
       pick = get("pick"),
       at = Number(pick[atOf(pick)]) || 0;
-    if (!spot) lens.show(null, 0, null);
-    else if (tape) {
-      const word = spot.kind === "word" ? spot.id : -1;
-      lens.show(explainRecorded(tape, spot, name, `“${label(word)}”`, now.piece(word)?.p ?? 0), at, null);
-    } else if (spot.kind === "word")
-      lens.show(
-        explainWord(g, net, { ...spot, ...now, temperature: get("temperature") }, `“${label(spot.id)}”`),
-        at,
-        null,
-      );
-    else lens.show(explain(g, net, spot, name), at, spot.kind === "cell" ? (movedBy(spot) / full[0]) * 2.5 : null);
+    const word = spot?.kind === "word" ? spot.id : -1,
+      amount = spot?.kind === "cell" && !tape ? movedBy(spot) : null;
+    const of = { ...now, id: word, temperature: get("temperature") };
+    const found = !spot
+      ? null
+      : tape
+        ? explainRecorded(tape, spot, name, `“${label(word)}”`, now.piece(word)?.p ?? 0)
+        : spot.kind === "word"
+          ? explainWord(g, net, of, `“${label(word)}”`)
+          : explain(g, net, spot, name);
+    if (lens.element.hidden && found && root.contains(document.activeElement))
+      opener = /** @type {HTMLElement} */ (document.activeElement);
+    if (found && explained !== found.title) say(found.title);
+    explained = found?.title ?? "";
+    lens.show(found, at, amount, picksOf(spot));
   }
 
-  // What it would say after each addition
   function showMidway() {
     midway.hidden = !get("midway") || !at || !now.ids.length;
     if (midway.hidden || !at) return;
@@ -169,7 +254,7 @@ export default widget(frame => {
     midway.replaceChildren(
       ...strips.map(({ stage, x, y, w }) => {
         const { id, p } = saidAfter(stage),
-          style = narrow ? { top: `${y}px`, right: "2px" } : { left: `${x + w / 2}px`, "max-width": `${w + 12}px` };
+          style = narrow ? { top: `${y}px`, right: "2px" } : { left: `${x + w / 2}px`, "max-width": `${w + 44}px` };
         const title = `After ${stageName(stage, blockNames)}: “${label(id)}”, probability ${share(p)}`;
         return h("span", { style, title }, h("b", {}, label(id)), h("small", {}, share(p)));
       }),
@@ -206,19 +291,20 @@ export default widget(frame => {
       element.hidden = false;
       element.tabIndex = t === now.lane ? 0 : -1;
       element.setAttribute("aria-pressed", String(t === now.lane));
-      element.setAttribute("aria-label", `${text}, token ${t}`);
+      element.setAttribute("aria-label", `${text}, token ${t + 1}`);
       // where lanes are thinner than a line, only some say their names until they're pointed at
       element.classList.toggle(
         "nw-glass-quiet",
-        high < 9 && t !== now.lane && (now.lane - t) % Math.ceil(12 / high) !== 0,
+        !at?.narrow && high < 11 && (now.lane - t) % Math.ceil(11 / (high + 1)) !== 0,
       );
       Object.assign(
         element.style,
         at?.narrow
-          ? { top: "", height: "", fontSize: "" }
+          ? { top: "", height: "", fontSize: "", lineHeight: "" }
           : {
               top: `${y}px`,
               height: `${high}px`,
+              lineHeight: `${high}px`,
               fontSize: t === now.lane ? "15px" : `${Math.min(14, Math.max(10, high - 2))}px`,
             },
       );
@@ -287,11 +373,16 @@ export default widget(frame => {
   }
   function landed() {
     if (!wave) return;
-    const { id, go } = wave,
-      written = [...get("written"), id];
+    const { id, go, u } = wave,
+      written = [...get("written"), id],
+      p = now.piece(id)?.p ?? 0;
+    thrown = {
+      at: written.length,
+      words: `The dart hit the stick at ${shown(u, 3)}, on “${label(id)}”, which had ${share(p)} of it.`,
+    };
     finish();
     put(model, { written, lane: 0, ...(chosen()?.kind === "word" ? { pick: [] } : {}) });
-    say(`${label(id)} was drawn.`);
+    say(`The model drew “${label(id)}”.`);
     going = id === end || written.length >= LONGEST ? 0 : go - 1;
   }
   function finish() {
@@ -334,8 +425,13 @@ export default widget(frame => {
   const play = button(
     "",
     () => {
-      if (going || wave) stop();
-      else if (now.ended) again();
+      if (going > 1) stop();
+      else if (wave) {
+        landed(); // impatient: this word now, and then the next
+        safely(update);
+        going = 1;
+        next();
+      } else if (now.ended) again();
       else {
         going = 1;
         next();
@@ -347,11 +443,11 @@ export default widget(frame => {
     "aria-pressed": "false",
   });
   const more = h("details", { class: "nw-glass-more" }, h("summary", {}, "More"));
-  const writeOn = button("Write on to the end", () => {
+  const writeOn = button("Write to the end", () => {
     going = LONGEST;
     next();
   });
-  const reset = button("Everything as it was", () =>
+  const reset = button("Reset everything", () =>
     put(model, { heads_off: [], mlps_off: [], positions: true, mask: true, nudges: [], trained: true, focus: "" }),
   );
   const wholePicture = button("The whole picture", () => put(model, { focus: "" }));
@@ -401,7 +497,7 @@ export default widget(frame => {
   const tableFold = h(
     "details",
     { class: "nw-glass-fold", ontoggle: () => showTable() },
-    h("summary", {}, "The same as a table"),
+    h("summary", {}, "Show as a table"),
     table,
   );
   const speed = select(
@@ -410,7 +506,7 @@ export default widget(frame => {
     "speed",
     Object.keys(SPEEDS).map(name => [name, name]),
   );
-  const said = checkbox(frame, "midway", "what would it say after each part?");
+  const said = checkbox(frame, "midway", "Show the prediction after each part");
   if (record)
     more.append(
       h("div", { class: "nw-row" }, speed, said),
@@ -426,7 +522,7 @@ export default widget(frame => {
         speed,
         numberBox(frame, "seed", "seed"),
       ),
-      h("div", { class: "nw-row" }, said, checkbox(frame, "mask", "mask: nobody looks ahead")),
+      h("div", { class: "nw-row" }, said, checkbox(frame, "mask", "Mask: no looking ahead")),
       h("div", { class: "nw-row" }, writeOn, startOver, reset, wholePicture),
     );
   box.readOnly = Boolean(record);
@@ -436,6 +532,7 @@ export default widget(frame => {
       "div",
       { class: "nw-glass-picture" },
       scroll,
+      poem,
       h("div", { class: "nw-glass-dock" }, ending.element, lens.element),
     ),
     note,
@@ -463,20 +560,26 @@ export default widget(frame => {
       !get("positions") && "the positions",
       !get("mask") && "the mask",
     ].filter(Boolean);
-    note.textContent =
-      [
-        now.problem,
-        changed.length ? `Switched off: ${changed.join(", ")}.` : "",
-        g.switches.nudges.length ? `${count(g.switches.nudges.length, "channel")} moved by hand.` : "",
-        ended ? (record ? "The recording ends here." : "The text has ended.") : "",
-      ]
-        .filter(Boolean)
-        .join(" ") ||
-      (get("trained")
-        ? get("written").length
-          ? "Only the newest lane is computed. The others stay as they are: that's the KV cache."
-          : ""
-        : "These are the random weights this model started from.");
+    const inPrompt = now.lane < now.asked - 1 && get("after"),
+      { length } = get("written");
+    const words = [
+      now.problem,
+      changed.length ? `Switched off: ${changed.join(", ")}.` : "",
+      g.switches.nudges.length ? `${count(g.switches.nudges.length, "channel")} moved by hand.` : "",
+      get("trained") ? "" : "These are the random weights this model started from.",
+      inPrompt
+        ? "This model was trained to answer prompts, not to write them, so inside the prompt its guesses mean little."
+        : "",
+      ended && record ? "The recording ends here." : "",
+      length && thrown.at === length ? thrown.words : "",
+    ].filter(Boolean);
+    note.textContent = words.join(" ") || (length ? OLD_LANES : AT_REST);
+    poem.replaceChildren(
+      ...(length
+        ? [h("span", { class: "nw-muted" }, get("prompt") + get("after")), reader.textOf(get("written"))]
+        : []),
+    );
+    poem.hidden = !length || !ids.length;
     scroll.hidden = ending.element.hidden = !ids.length;
   }
 
@@ -524,7 +627,7 @@ export default widget(frame => {
       const { spot, from, y } = drag;
       if (!drag.moved && Math.abs(event.clientY - y) < 4) return;
       drag.moved = true;
-      move(spot, from + (((y - event.clientY) / 40) * full[0]) / 2.5);
+      move(spot, from + (y - event.clientY) / 20);
       return;
     }
     if (event.pointerType === "touch") return;

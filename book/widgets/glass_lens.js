@@ -10,6 +10,7 @@ import { fixed } from "./text.js";
 /**
  * title: what the spot is. lines: its arithmetic. vectors: what to draw. page: the chapter that builds it.
  * @typedef {{ name: string, values: Numbers }} Vector
+ * @typedef {ReturnType<typeof glass>} Glass
  * @typedef {{ title: string, lines: string[], vectors: Vector[], chapter: keyof typeof CHAPTERS }} Explained
  */
 
@@ -32,7 +33,7 @@ export const CHAPTERS = {
 export function decimals(inputs, f, digits) {
   const goal = f(inputs).toFixed(digits);
   let k = digits;
-  while (k < 9 && f(inputs.map(x => Number(x.toFixed(k)))).toFixed(digits) !== goal) k++;
+  while (k < 14 && f(inputs.map(x => Number(x.toFixed(k)))).toFixed(digits) !== goal) k++;
   return k;
 }
 
@@ -58,132 +59,183 @@ export function stageName(stage, names) {
   return stage === 0 ? "the embedding" : `block ${names?.[block - 1] ?? block}'s ${stage % 2 ? "attention" : "MLP"}`;
 }
 
+/** Decimals for a share: three, or as many as show two digits of a small one. @param {number} x */
+export const digitsOf = x => (x > 0 && x < 0.0995 ? Math.min(9, 1 - Math.floor(Math.log10(x))) : 3);
+
 /**
- * @param {ReturnType<typeof glass>} g @param {any} net  the model whose numbers they are @param {Spot} spot
+ * e^((a − b) / heat), and its share of a total, with decimals that check out.
+ * @param {number} a @param {number} b @param {number} total @param {number} [heat]
+ */
+function shareOf(a, b, total, heat = 1) {
+  const e = Math.exp((a - b) / heat),
+    p = e / total,
+    digits = digitsOf(e),
+    last = digitsOf(p);
+  const k = decimals([a, b, heat], ([x, y, z]) => Math.exp((x - y) / z), digits);
+  const k3 = decimals([e, total], ([x, y]) => x / y, last),
+    less = `${shown(a, k)} − ${term(b, k)}`;
+  const power = `e^(${heat === 1 ? less : `(${less}) ÷ ${shown(heat, 2)}`})`;
+  return {
+    k,
+    power,
+    e: shown(e, digits),
+    p: shown(p, last),
+    of: `${shown(e, k3)} ÷ ${shown(total, k3)} = ${shown(p, last)}`,
+  };
+}
+
+/** @param {Float32Array} rows @param {number} from @param {number} length */
+const part = (rows, from, length) => rows.subarray(from, from + length);
+
+/**
+ * What the reader has added to a channel.
+ * @param {Glass} g @param {number} stage @param {number} t @param {number} c
+ */
+const nudged = (g, stage, t, c) =>
+  g.switches.nudges.filter(n => n[0] === stage && n[1] === t && n[2] === c).map(n => n[3]);
+
+/**
+ * @param {Glass} g @param {any} net  the model whose numbers they are @param {Spot} spot
  * @param {(t: number) => string} name  a token in quotes
  * @returns {Explained}
  */
 export function explain(g, net, spot, name) {
-  const { C, D, N } = g,
-    t = spot.lane,
-    { ids } = g;
-  /** @param {Float32Array} rows @param {number} from @param {number} length */
-  const part = (rows, from, length) => rows.subarray(from, from + length);
-  const nudged = (/** @type {number} */ stage, /** @type {number} */ c) =>
-    g.switches.nudges
-      .filter(([at, lane, channel]) => at === stage && lane === t && channel === c)
-      .map(([, , , amount]) => amount);
+  if (spot.kind === "look") return explainLook(g, spot, name);
+  if (spot.kind === "unit") return explainUnit(g, net, spot, name);
+  if (spot.kind === "sum" || spot.stage === 0) return explainEmbedding(g, net, spot, name);
+  return explainCell(g, net, spot, name);
+}
 
-  if (spot.kind === "look") {
-    const { block, head, from } = spot,
-      { qkv, scores, weights } = g.blocks[block],
-      row = (head * N + t) * N;
-    const q = part(qkv, t * 3 * C + head * D, D),
-      k = part(qkv, from * 3 * C + C + head * D, D);
-    const v = part(qkv, from * 3 * C + 2 * C + head * D, D),
-      last = g.switches.mask ? t : ids.length - 1;
-    const product = dot(q, 0, k, 0, D),
-      root = Math.sqrt(D),
-      score = product / root;
-    const top = Math.max(...part(scores, row, last + 1)),
-      weight = weights[row + from];
-    let total = 0;
-    for (let s = 0; s <= last; s++) total += Math.exp(scores[row + s] - top);
-    const k1 = decimals([product, root], ([a, b]) => a / b, 2),
-      e = Math.exp(score - top);
-    const k2 = decimals([score, top], ([a, b]) => Math.exp(a - b), 3),
-      k3 = decimals([e, total], ([a, b]) => a / b, 3);
-    const off = g.switches.heads.some(([b, one]) => b === block && one === head);
-    return {
-      title: `Head ${head + 1} of block ${block + 1}: how much ${name(t)} listens to ${name(from)}`,
-      lines: [
-        `The query times the key, number by number, added up: ${shown(product, k1)}`,
-        `Divided by √${D}, the score: ${shown(product, k1)} ÷ ${shown(root, k1)} = ${shown(score, 2)}`,
-        `Softmax, first step: e^(${shown(score, k2)} − ${term(top, k2)}), where ${shown(top, k2)} is the row's ` +
-          `largest score: ${shown(e, 3)}`,
-        `Divided by the sum over all ${last + 1} tokens, the weight: ` +
-          `${shown(e, k3)} ÷ ${shown(total, k3)} = ${shown(weight, 3)}`,
-        off
-          ? "This head is off, so nothing of this reaches the stream."
-          : `So ${name(t)} takes ${shown(weight, 3)} of the value of ${name(from)}.`,
-      ],
-      vectors: [
-        { name: "query", values: q },
-        { name: "key", values: k },
-        { name: "value", values: v },
-        { name: "weight × value", values: v.map(x => x * weight) },
-      ],
-      chapter: "attention",
-    };
-  }
-  if (spot.kind === "unit") {
-    const { block, index } = spot,
-      kept = g.blocks[block],
-      { up, down } = net.blocks[block];
-    const input = part(kept.normal2, t * C, C),
-      into = part(up.W, index * C, C),
-      bias = up.b ? up.b[index] : 0;
-    const product = dot(input, 0, into, 0, C),
-      z = product + bias,
-      y = gelu(z);
-    const k = decimals([z], ([a]) => gelu(a), 3),
-      out = Float32Array.from({ length: C }, (_, i) => y * down.W[i * 4 * C + index]);
-    const off = g.switches.mlps.includes(block);
-    return {
-      title: `Unit ${index} of block ${block + 1}'s MLP, for ${name(t)}`,
-      lines: [
-        `What it gets: ${C} numbers times its ${C} weights, added up, plus its bias: ${sumLine([product, bias], k)}`,
-        `GELU(${shown(z, k)}) = ${shown(y, 3)}${y > 0.05 ? ", so the unit lights up" : ", so it hardly speaks"}`,
-        off
-          ? "This MLP is off, so none of this reaches the stream."
-          : `It adds ${shown(y, 3)} times its own ${C} numbers to the stream.`,
-      ],
-      vectors: [
-        { name: "what it gets", values: input },
-        { name: "its weights", values: into },
-        { name: "what it adds", values: out },
-      ],
-      chapter: "mlp",
-    };
-  }
-  if (spot.kind === "sum" || spot.stage === 0) {
-    const i = spot.index,
-      row = part(net.tokens, ids[t] * C, C),
-      position = part(net.positions, t * C, C);
-    const terms = [row[i], ...(g.switches.positions ? [position[i]] : []), ...nudged(0, i)];
-    const what = [
-      "the token's own row",
-      g.switches.positions ? `the row of position ${t}` : "",
-      nudged(0, i).length ? "your change" : "",
-    ];
-    return {
-      title: `Channel ${i} of ${name(t)}, after the embedding`,
-      lines: [
-        `${what.filter(Boolean).join(" + ")}: ${sumLine(terms, 3)}`,
-        ...(g.switches.positions ? [] : ["Positions are off, so the model can't tell the order of the tokens."]),
-      ],
-      vectors: [
-        { name: "the token's row", values: row },
-        { name: `position ${t}`, values: position },
-        { name: "the sum", values: part(g.stream[0], t * C, C) },
-      ],
-      chapter: spot.kind === "sum" && spot.part === "position" ? "position" : "embedding",
-    };
-  }
-  const { stage, index } = spot,
-    block = Math.ceil(stage / 2) - 1,
-    attention = stage % 2 === 1,
-    kept = g.blocks[block];
-  const [adds, added] = attention ? ["attention adds", kept.attended] : ["the MLP adds", kept.added],
-    own = nudged(stage, index);
-  const terms = [g.stream[stage - 1][t * C + index], added[t * C + index], ...own];
+/** @param {Glass} g @param {Spot & { kind: "look" }} spot @param {(t: number) => string} name @returns {Explained} */
+function explainLook({ C, D, N, ids, blocks, switches }, { lane: t, block, head, from }, name) {
+  const { qkv, scores, weights } = blocks[block],
+    row = (head * N + t) * N,
+    last = switches.mask ? t : ids.length - 1;
+  const q = part(qkv, t * 3 * C + head * D, D),
+    k = part(qkv, from * 3 * C + C + head * D, D);
+  const v = part(qkv, from * 3 * C + 2 * C + head * D, D),
+    weight = weights[row + from];
+  const product = dot(q, 0, k, 0, D),
+    root = Math.sqrt(D),
+    scaled = product / root;
+  const seen = part(scores, row, last + 1),
+    top = Math.max(...seen);
+  const total = seen.reduce((sum, score) => sum + Math.exp(score - top), 0),
+    found = shareOf(scaled, top, total);
+  const k1 = decimals([product, root], ([a, b]) => a / b, found.k);
+  const off = switches.heads.some(([b, one]) => b === block && one === head);
   return {
-    title: `Channel ${index} of ${name(t)}, after ${stageName(stage)}`,
-    lines: [`${["before", `what ${adds}`, ...own.map(() => "your change")].join(" + ")}: ${sumLine(terms, 3)}`],
+    title: `Head ${head + 1} of block ${block + 1}: how much ${name(t)} attends to ${name(from)}`,
+    lines: [
+      `Each token's stream goes through LayerNorm and then this head's three matrices. Here they make a query (what ` +
+        `${name(t)} is looking for), a key (what ${name(from)} offers), and a value (what ${name(from)} hands over).`,
+      `Query times key, number by number, added up, is the score: ${shown(product, k1)}`,
+      `Divided by √${D}: ${shown(product, k1)} ÷ ${shown(root, k1)} = ${shown(scaled, found.k)}`,
+      `Softmax subtracts the row's largest score, ${shown(top, found.k)}, and takes the exponential: ` +
+        `${found.power} = ${found.e}`,
+      `Divided by the sum for all ${last + 1} tokens, it's the weight: ${found.of}`,
+      off
+        ? "This head is off, so none of this reaches the stream."
+        : `So ${name(t)} takes ${found.p} of the value of ${name(from)}.`,
+    ],
     vectors: [
-      { name: "before", values: part(g.stream[stage - 1], t * C, C) },
+      { name: "query", values: q },
+      { name: "key", values: k },
+      { name: "value", values: v },
+      { name: "weight × value", values: v.map(x => x * weight) },
+    ],
+    chapter: "attention",
+  };
+}
+
+/** @param {Glass} g @param {any} net @param {Spot & { kind: "unit" }} spot @param {(t: number) => string} name
+ * @returns {Explained} */
+function explainUnit({ C, stream, blocks, switches }, net, { lane: t, block, index }, name) {
+  const { normal2 } = blocks[block],
+    { up, down } = net.blocks[block],
+    input = part(normal2, t * C, C);
+  const into = part(up.W, index * C, C),
+    bias = up.b ? up.b[index] : 0,
+    product = dot(input, 0, into, 0, C);
+  const z = product + bias,
+    y = gelu(z),
+    k = decimals([z], ([a]) => gelu(a), 3);
+  const adds = Float32Array.from({ length: C }, (_, i) => y * down.W[i * 4 * C + index]);
+  return {
+    title: `Unit ${index} of block ${block + 1}'s MLP, for ${name(t)}`,
+    lines: [
+      `LayerNorm brings the stream's ${C} numbers to a common size.`,
+      `Those, times the unit's ${C} weights, added up, plus its bias: ${sumLine([product, bias], k)}`,
+      `GELU lets large numbers through and holds back the rest: GELU(${shown(z, k)}) = ${shown(y, 3)}` +
+        `${y > 0.05 ? ", so the unit is active." : ", so the unit stays nearly silent."}`,
+      switches.mlps.includes(block)
+        ? "This MLP is off, so none of this reaches the stream."
+        : `The unit adds ${shown(y, 3)} times its own ${C} outgoing numbers to the stream.`,
+    ],
+    vectors: [
+      { name: "the stream", values: part(stream[2 * block + 1], t * C, C) },
+      { name: "after LayerNorm", values: input },
+      { name: "its weights", values: into },
+      { name: "what it adds", values: adds },
+    ],
+    chapter: "mlp",
+  };
+}
+
+/** @param {Glass} g @param {any} net @param {Spot & { kind: "cell" | "sum" }} spot @param {(t: number) => string} name
+ * @returns {Explained} */
+function explainEmbedding(g, net, spot, name) {
+  const {
+      C,
+      ids,
+      stream,
+      switches: { positions },
+    } = g,
+    { lane: t, index: i } = spot,
+    own = nudged(g, 0, t, i);
+  const row = part(net.tokens, ids[t] * C, C),
+    position = part(net.positions, t * C, C);
+  const terms = [row[i], ...(positions ? [position[i]] : []), ...own];
+  const what = ["the token's own row", positions && `the row of position ${t}`, own.length && "your change"];
+  return {
+    title: `Channel ${i} of ${name(t)}, after the embedding`,
+    lines: [
+      `${what.filter(Boolean).join(" + ")}: ${sumLine(terms, 3)}`,
+      positions ? "" : "Positions are off, so the model can't tell the order of the tokens.",
+    ].filter(Boolean),
+    vectors: [
+      { name: "the token's row", values: row },
+      { name: `position ${t}`, values: position },
+      { name: "the sum", values: part(stream[0], t * C, C) },
+    ],
+    chapter: spot.kind === "sum" && spot.part === "position" ? "position" : "embedding",
+  };
+}
+
+/** @param {Glass} g @param {any} net @param {Spot & { kind: "cell" }} spot @param {(t: number) => string} name
+ * @returns {Explained} */
+function explainCell(g, net, { lane: t, stage, index: i }, name) {
+  const { C, D, H, stream, blocks } = g,
+    block = Math.ceil(stage / 2) - 1,
+    attention = stage % 2 === 1;
+  const kept = blocks[block],
+    [adds, added] = attention ? ["attention adds", kept.attended] : ["the MLP adds", kept.added];
+  const own = nudged(g, stage, t, i),
+    terms = [stream[stage - 1][t * C + i], added[t * C + i], ...own];
+  const lines = [`${["before", `what ${adds}`, ...own.map(() => "your change")].join(" + ")}: ${sumLine(terms, 3)}`];
+  if (attention) {
+    // each head's mix goes through its own part of the matrix W_O
+    const { W, b } = net.blocks[block].out;
+    const heads = Array.from({ length: H }, (_, head) => dot(W, i * C + head * D, kept.mixed, t * C + head * D, D));
+    lines.push(`What ${adds} comes from its ${H} heads, and a bias: ${sumLine([...heads, b ? b[i] : 0], 3)}`);
+  }
+  return {
+    title: `Channel ${i} of ${name(t)}, after ${stageName(stage)}`,
+    lines,
+    vectors: [
+      { name: "before", values: part(stream[stage - 1], t * C, C) },
       { name: adds, values: part(added, t * C, C) },
-      { name: "after", values: part(g.stream[stage], t * C, C) },
+      { name: "after", values: part(stream[stage], t * C, C) },
     ],
     chapter: "stream",
   };
@@ -191,42 +243,39 @@ export function explain(g, net, spot, name) {
 
 /**
  * The last step: a word's logit and its probability.
- * @param {ReturnType<typeof glass>} g @param {any} net
+ * @param {Glass} g @param {any} net
  * @param {{ lane: number, id: number, logits: Float32Array, temperature: number }} of
  * @param {string} word  in quotes
  * @returns {Explained}
  */
 export function explainWord(g, net, { lane, id, logits, temperature }, word) {
-  const { C, L } = g,
-    x = Float32Array.from(g.normal(2 * L, lane)),
-    row = net.tokens.subarray(id * C, (id + 1) * C);
-  const logit = logits[id],
-    top = Math.max(...logits),
-    heat = temperature || 1;
-  let total = 0;
-  for (const z of logits) total += Math.exp((z - top) / heat);
-  const e = Math.exp((logit - top) / heat),
-    k = decimals([logit, top, heat], ([a, b, c]) => Math.exp((a - b) / c), 3);
-  const k3 = decimals([e, total], ([a, b]) => a / b, 3);
-  const by = temperature === 1 ? "" : ` ÷ ${shown(heat, 2)}`,
-    less = `${shown(logit, k)} − ${term(top, k)}`,
-    over = by && "The logits are divided by the temperature first. ";
+  const { C, L, stream } = g,
+    x = Float32Array.from(g.normal(2 * L, lane));
+  const row = net.tokens.subarray(id * C, (id + 1) * C),
+    logit = logits[id],
+    top = Math.max(...logits);
+  const total = logits.reduce((sum, z) => sum + Math.exp((z - top) / (temperature || 1)), 0);
+  const found = shareOf(logit, top, total, temperature || 1),
+    k = temperature ? found.k : 2;
+  const lines = [
+    `LayerNorm brings the stream's ${C} numbers to a common size. Those, times the row of ${word}, added up, ` +
+      `are its logit: ${shown(logit, k)}`,
+  ];
+  if (temperature === 0) lines.push(`At temperature 0, the largest logit, ${shown(top, k)}, gets everything.`);
+  else {
+    const first = temperature === 1 ? "" : ", divides by the temperature";
+    lines.push(
+      `Softmax subtracts the largest logit, ${shown(top, k)}${first}, and takes the exponential: ` +
+        `${found.power} = ${found.e}`,
+      `Divided by the sum for all ${logits.length} tokens, it's the probability: ${found.of}`,
+    );
+  }
   return {
     title: `How likely ${word} is`,
-    lines:
-      temperature === 0
-        ? [
-            `The stream, normalized, times the row of ${word}, added up, the logit: ${shown(logit, 2)}`,
-            `At temperature 0, the largest logit, ${shown(top, 2)}, gets everything.`,
-          ]
-        : [
-            `The stream, normalized, times the row of ${word}, added up, the logit: ${shown(logit, k)}`,
-            `${over}e^(${by ? `(${less})${by}` : less}), where ${shown(top, k)} is the largest logit: ${shown(e, 3)}`,
-            `Divided by the sum over all ${logits.length} tokens, the probability: ` +
-              `${shown(e, k3)} ÷ ${shown(total, k3)} = ${shown(e / total, 3)}`,
-          ],
+    lines,
     vectors: [
-      { name: "the stream", values: x },
+      { name: "the stream", values: part(stream[2 * L], lane * C, C) },
+      { name: "after LayerNorm", values: x },
       { name: `row of ${word}`, values: row },
       { name: "products", values: x.map((v, i) => v * row[i]) },
     ],

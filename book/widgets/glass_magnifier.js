@@ -55,8 +55,13 @@ function vectorView(look, lock) {
 }
 
 /**
- * show(found, at, amount): a spot, the cell of its vectors that's locked, and how far its channel was moved, or null
- * where there's nothing to move.
+ * A choice in the magnifier: what, and the names of what there is to choose from.
+ * @typedef {{ label: string, options: string[], at: number, set: (i: number) => void }} Pick
+ */
+
+/**
+ * show(found, at, amount, picks): a spot, the cell of its vectors that's locked, how far its channel was moved, or null
+ * where there's nothing to move, and other spots to choose.
  * @param {{ nudge: (amount: number) => void, lock: (i: number) => void, close: () => void }} options
  */
 export function magnifier({ nudge, lock, close }) {
@@ -67,34 +72,63 @@ export function magnifier({ nudge, lock, close }) {
     lines = h("ol");
   const link = h("p", { class: "nw-glass-link" }),
     vectors = Array.from({ length: MOST }, () => vectorView(look, lock));
-  const moved = (/** @type {number} */ x) => (x ? shown(x, 2) : "as it is");
-  const drag = range({ label: "Move this channel", low: -3, high: 3, step: 0.05, shown: moved, set: nudge });
+  const moved = (/** @type {number} */ x) => (x ? `${x > 0 ? "+" : ""}${shown(x, 2)}` : "unchanged");
+  const drag = range({ label: "Move this channel", low: -10, high: 10, step: 0.1, shown: moved, set: nudge });
   const x = button("×", close, { class: "nw-glass-close", "aria-label": "Close" });
+  const choices = h("div", { class: "nw-glass-picks" });
+  let offered = "";
+  /** The selects: made anew only where what they offer has changed, so that one in use keeps the focus.
+   * @param {Pick[]} picks */
+  function offer(picks) {
+    const key = JSON.stringify(picks.map(({ label, options }) => [label, options]));
+    if (offered !== key) {
+      offered = key;
+      choices.replaceChildren(
+        ...picks.map(({ label, options }) =>
+          h(
+            "label",
+            { class: "nw-field" },
+            h("span", {}, label),
+            h(
+              "select",
+              {},
+              options.map(name => h("option", {}, name)),
+            ),
+          ),
+        ),
+      );
+    }
+    choices.querySelectorAll("select").forEach((select, i) => {
+      select.selectedIndex = picks[i].at;
+      select.onchange = () => picks[i].set(select.selectedIndex);
+    });
+  }
+  const places = h(
+    "div",
+    { class: "nw-glass-vectors" },
+    vectors.map(vector => vector.element),
+  );
+  const onkeydown = (/** @type {KeyboardEvent} */ event) => {
+    if (event.key === "Escape") close();
+  };
   const element = h(
     "div",
-    { class: "nw-glass-lens", hidden: true },
+    { class: "nw-glass-lens", hidden: true, onkeydown },
     h("div", { class: "nw-glass-lens-top" }, title, x),
-    h(
-      "div",
-      { class: "nw-glass-two" },
-      h("div", {}, lines, drag.field, link),
-      h(
-        "div",
-        { class: "nw-glass-vectors" },
-        vectors.map(vector => vector.element),
-      ),
-    ),
+    choices,
+    h("div", { class: "nw-glass-two" }, h("div", {}, lines, drag.field, link), places),
   );
   return {
     element,
-    /** @param {Explained | null} found @param {number} at @param {number | null} amount */
-    show(found, at, amount) {
+    /** @param {Explained | null} found @param {number} [at] @param {number | null} [amount] @param {Pick[]} [picks] */
+    show(found, at = 0, amount = null, picks = []) {
       element.hidden = !found;
       if (!found) return;
+      offer(picks);
       title.textContent = found.title;
       lines.replaceChildren(...found.lines.map(line => h("li", {}, line)));
       drag.field.hidden = amount === null;
-      drag.show(Math.max(-3, Math.min(3, amount ?? 0)));
+      drag.show(Math.max(-10, Math.min(10, amount ?? 0)));
       vectors.forEach((vector, i) => vector.show(found.vectors[i]));
       locked = at;
       look(null);

@@ -5,7 +5,7 @@
 import { ranking, softmax, argmax } from "./formulas.js";
 import { painter, sizeOf } from "./glass_draw.js";
 import { BARS } from "./glass_end.js";
-import { firstWeights, glass } from "./glass_model.js";
+import { UNTOUCHED, firstChange, firstWeights, glass } from "./glass_model.js";
 import { middleSize, recorded } from "./glass_record.js";
 import { switchesFrom } from "./glass_state.js";
 import { gpt, unpackedWeights, windowStart } from "./model.js";
@@ -29,9 +29,11 @@ export const READ = [
 
 /**
  * ids: the tokens the model reads. lane: the one that's chosen. best: the likeliest next tokens after it, and
- * piece(id): any of them on the stick. p, logits: all of them, but not of a recording.
+ * piece(id): any of them on the stick. asked: how many of the tokens are the prompt's. p, logits: all of them, but
+ * not of a recording. was: p with nothing switched off and nothing moved, if something is.
  * @typedef {{ ids: number[], lane: number, p: Float32Array, logits: Float32Array, best: number[], ended: boolean,
- *   problem: string, piece: (id: number) => Piece | undefined }} Now
+ *   problem: string, asked: number, piece: (id: number) => Piece | undefined,
+ *   was: Float32Array | null }} Now
  */
 
 /** @param {(name: string) => any} get  reads a trait */
@@ -63,7 +65,7 @@ export function readerOf(get) {
       });
       return { values: rows, width: C };
     });
-    return { net, g, paints };
+    return { net, g, paints, plain: /** @type {typeof g | null} */ (null) };
   }
   /** @param {boolean} trained @returns {Machine} */
   const machine = trained =>
@@ -84,8 +86,21 @@ export function readerOf(get) {
     best: [],
     ended: false,
     problem: "",
+    asked: 0,
+    was: null,
     piece: () => undefined,
   };
+
+  /** Tokens as a text, without the one that ends it. @param {number[]} ids */
+  const textOf = ids =>
+    words
+      ? words.texts(ids.filter(id => id !== end)).join("")
+      : record.ids
+          .slice(record.prompt, record.prompt + ids.length)
+          .map((/** @type {number} */ id) => record.labels[id])
+          .join("")
+          .replaceAll("␣", " ")
+          .replaceAll("↵", "\n");
 
   /** The tokens to read, and what's wrong with the prompt, in a sentence. */
   function textNow() {
@@ -93,7 +108,7 @@ export function readerOf(get) {
     const ended = end !== null && written[written.length - 1] === end;
     if (record) {
       const ids = record.ids.slice(0, record.prompt + written.length);
-      return { ids, problem: "", ended: ids.length === record.ids.length };
+      return { ids, problem: "", ended: ids.length === record.ids.length, asked: 0 };
     }
     const text = get("prompt").trim() ? get("prompt") + get("after") : "";
     const cut = /** @type {NonNullable<typeof words>} */ (words).cut(text);
@@ -101,15 +116,18 @@ export function readerOf(get) {
     const unknown = [...new Set(cut.filter(({ id }) => id === null).map(piece => `“${visible(piece.text)}”`))];
     const all = [...prompt, ...(prompt.length ? written : [])],
       begin = windowStart(all.length, N);
-    const example = "Type something, such as “Write a poem about a cat.”";
-    const problem = !prompt.length
-      ? `The model can't read ${text ? "any of this" : "an empty prompt"}. ${example}`
-      : unknown.length
-        ? `The model skips what its ${count(V, "token")} don't include: ${unknown.slice(0, 5).join(", ")}.`
-        : begin
-          ? `The model reads at most ${N} tokens, so it starts ${begin} tokens later now.`
-          : "";
-    return { ids: all.slice(begin), problem, ended };
+    const example = "Type something, such as “Write a poem about a cat.”",
+      [first, more] = [unknown.slice(0, 5), "…"];
+    const problems = [
+      !prompt.length && `The model can't read ${text ? "any of this" : "an empty prompt"}. ${example}`,
+      prompt.length &&
+        first.length &&
+        `Not among the model's ${count(V, "token")}, so skipped: ${first.join(", ")}` +
+          `${unknown.length > 5 ? `, ${more}` : "."}`,
+      begin && `The model reads at most ${N} tokens, so it no longer sees the first ${begin}.`,
+    ];
+    const problem = problems.filter(Boolean).join(" ");
+    return { ids: all.slice(begin), problem, ended, asked: Math.max(0, prompt.length - begin) };
   }
   /** Reads the traits again. full: the sizes of the stream's and of the units' numbers that get the full color. */
   function read() {
@@ -117,11 +135,12 @@ export function readerOf(get) {
     now = { ...now, ...textNow() };
     const { ids } = now,
       T = ids.length,
-      asked = get("lane");
+      chosen = get("lane");
     if (!T) return { g, net, paints, full, now };
-    const lane = asked >= 1 && asked <= T ? asked - 1 : T - 1;
+    const lane = chosen >= 1 && chosen <= T ? chosen - 1 : T - 1;
     const traits = Object.fromEntries(READ.map(trait => [trait, get(trait)]));
-    const { stage } = g.feed(ids, switchesFrom(traits, { L, H, C, N }));
+    const switches = switchesFrom(traits, { L, H, C, N }),
+      { stage } = g.feed(ids, switches);
     paints.forget(stage);
     if (tape) {
       full = [middleSize(tape.stream[L].subarray(0, T * C)), 1];
@@ -137,7 +156,12 @@ export function readerOf(get) {
       let sum = 0;
       const starts = Float64Array.from(p, one => (sum += one) - one);
       const piece = (/** @type {number} */ id) => ({ id, p: p[id], from: starts[id] });
-      now = { ...now, lane, logits, p, piece, best: ranking(p).slice(0, BARS) };
+      now = { ...now, lane, logits, p, piece, best: ranking(p).slice(0, BARS), was: null };
+      if (firstChange(UNTOUCHED, switches) < Infinity) {
+        const plain = (machine(get("trained") || !get("start").state).plain ??= glass(net));
+        plain.feed(ids);
+        now.was = softmax(plain.logits(2 * L, lane), get("temperature"));
+      }
     }
     return { g, net, paints, full, now };
   }
@@ -154,10 +178,25 @@ export function readerOf(get) {
   /** The likeliest token after the lane if the model ended after this stage. @param {number} stage */
   function saidAfter(stage) {
     if (record) return { id: record.said[stage][now.lane][0], p: record.said[stage][now.lane][1] };
-    const p = softmax(g.logits(stage, now.lane)),
+    const p = softmax(g.logits(stage, now.lane), get("temperature")),
       id = argmax(p);
     return { id, p: p[id] };
   }
 
-  return { L, H, C, N, V, end, record, tape, names: tape ? tape.names : null, label, read, weightOf, saidAfter };
+  return {
+    L,
+    H,
+    C,
+    N,
+    V,
+    end,
+    record,
+    tape,
+    names: tape ? tape.names : null,
+    label,
+    textOf,
+    read,
+    weightOf,
+    saidAfter,
+  };
 }

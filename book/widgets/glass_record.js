@@ -71,7 +71,7 @@ export function explainRecorded(g, spot, name, word, p) {
       row = g.blocks[block].weights.subarray((head * N + t) * N, (head * N + t) * N + t + 1);
     const line = `${name(t)} gives ${name(from)} ${shown(row[from], 3)} of this head's attention.`;
     return {
-      title: `Head ${head + 1} of block ${names[block]}: how much ${name(t)} listens to ${name(from)}`,
+      title: `Head ${head + 1} of block ${names[block]}: how much ${name(t)} attends to ${name(from)}`,
       lines: [line],
       vectors: [{ name: "all its weights", values: row }],
       chapter: page,

@@ -8,7 +8,7 @@ import { argmax } from "./formulas.js";
 import { shown, stageName } from "./glass_lens.js";
 import { share, whole } from "./text.js";
 
-const HEADS = ["after", "length of the stream", "where each head looks most", "what it would say"];
+const HEADS = ["after", "size of the stream", "where each head looks most", "prediction here"];
 
 /** @param {ReturnType<typeof readerOf>} reader @param {ReturnType<typeof glass>} g @param {Now} now */
 export function tableOf({ L, H, C, names, label, weightOf, saidAfter }, g, { ids, lane }) {
@@ -34,7 +34,7 @@ export function tableOf({ L, H, C, names, label, weightOf, saidAfter }, g, { ids
   return h(
     "table",
     {},
-    h("caption", {}, `For ${name(lane)}, token ${lane} of ${whole(ids.length)}`),
+    h("caption", {}, `For ${name(lane)}, token ${lane + 1} of ${whole(ids.length)}`),
     h(
       "thead",
       {},

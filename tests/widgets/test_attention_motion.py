@@ -76,7 +76,7 @@ def test_bars_go_from_scores_to_weights(js):
 
     assert bar(0, 0)["height"] == 0
     np.testing.assert_allclose(bar(1, 1)["height"], -0.5)  # the largest score takes half of the room
-    np.testing.assert_allclose(bar(1, 2)["height"], -0.5 / np.sqrt(2))
+    np.testing.assert_allclose(bar(1, 2)["height"], -0.3)  # smaller after scaling
     assert bar(2, 3) == {"height": 0, "gone": 1} and bar(0, 3)["gone"] == 0
     for i in (0, 1):
         np.testing.assert_allclose(bar(i, 4)["height"], numbers["weights"][i])
@@ -130,18 +130,18 @@ def test_the_figure_in_a_page(browser):
         page.locator(".nw-motion-tokens button", has_text="cat").press("ArrowLeft")  # to poem, which sees only itself
         figure.token = 0
         agrees()
-        page.get_by_label("mask: nobody looks ahead").uncheck()
+        page.get_by_label("Mask: no looking ahead").uncheck()
         figure.causal = False
         agrees()
         page.get_by_role("button", name="2 scale").click()
         page.wait_for_function("document.querySelector('.nw-motion-told').innerText.includes('divided by √2')")
-        assert page.get_by_role("slider", name="from the scores to the mix").get_attribute("aria-valuetext") == "scale"
+        assert page.get_by_role("slider", name="Step").get_attribute("aria-valuetext") == "scale 100%"
         assert not complaints, complaints
 
 
 def test_it_plays_and_pauses(browser):
     with harness.mounted(browser, attention_motion(), viewport={"width": 800, "height": 1000}) as (page, complaints):
-        slider = page.get_by_role("slider", name="from the scores to the mix")
+        slider = page.get_by_role("slider", name="Step")
         play = page.locator(".nw-motion-play")
         play.click()
         page.wait_for_function("document.querySelector('.nw-motion-told').innerText.includes('meets each key')")
