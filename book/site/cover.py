@@ -18,8 +18,8 @@ EXAMPLES = [
 ]
 CAPTION = (
     "A whole GPT, running in this page. Every row is a token, and every colored cell is a number you can look at. "
-    "Click anything to see its arithmetic. Then switch a head off, and watch the bars on the right. In chapter 8, "
-    "you'll train this model yourself."
+    "Click any part to see its arithmetic. Then switch off a head and watch the bars. In chapter 8, you'll train "
+    "this model yourself."
 )
 AUTO = 60  # more words than any of these poems has
 

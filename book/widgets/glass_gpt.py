@@ -26,29 +26,30 @@ from helpers.tensor import Tensor
 FOCUS = ("", "embedding", "attention", "mlp", "logits", "sampling")
 OPENINGS = {  # the captions of the figures that chapters open with
     "": (
-        "A whole GPT, with every number in it. Each row is a token, and the last row predicts the next word. Press "
-        "Next word and watch that row fill from left to right. Then switch off a few heads, and see what the model "
-        "says without them."
+        "A whole GPT, with every number in it. Each row is a token, and the outlined row predicts the next word. "
+        "Press Next word and watch that row fill from left to right. Then switch off a few heads and see what the "
+        "model says without them."
     ),
     "embedding": (
-        "Every row begins with its token's own list of {C} numbers, plus the list of its position: the three strips "
-        "on the left. Click a cell to see how it adds up, or drag it up and down and watch what the model says."
+        "Every row begins with its token's own list of {C} numbers, plus the list for its position: the first three "
+        "strips. Click a cell to see how it adds up, or drag it up and down and watch the prediction change."
     ),
     "attention": (
-        "The ribbons are attention: how much the last token listens to each token before it, with one color for each "
-        "head. Click a ribbon to see where its width comes from, or a number above it to switch that head off."
+        "The ribbons are attention: how much the outlined token attends to each token before it, with one color for "
+        "each head. Click a ribbon to see where its width comes from, or one of the numbers above to switch that head "
+        "off."
     ),
     "mlp": (
-        "The fields of sparks are the MLPs: {units} small units in each block. Click a spark to see what it does. All "
-        "these weights were found by backpropagation; press Before training to see where they started."
+        "The fields of sparks are the MLPs, with {units} small units in each block. Click a spark to see what it "
+        "does. Backpropagation found all of these weights; press Before training to see where they started."
     ),
     "logits": (
-        "On the right is what this chapter is about: the model ends with a score for each of its {V:,} words, and "
-        "softmax turns the scores into shares of one whole. Click a word to see the arithmetic."
+        "This chapter is about the end of the picture: the model gives each of its {V:,} words a score, and softmax "
+        "turns the scores into shares of one whole. Click a word to see the arithmetic."
     ),
     "sampling": (
-        "The last step of a language model is on the right: each word gets a piece of the stick, as long as it is "
-        "likely, and a dart picks one. Press Next word. Under More, the temperature changes the pieces."
+        "This chapter is about the last step: each word gets a piece of the stick, as long as it is likely, and a "
+        "dart picks one. Press Next word. Under More, the temperature changes the pieces."
     ),
 }
 SPEEDS = ("slow", "normal", "fast", "instant")
@@ -118,7 +119,15 @@ def picture(traced: dict, tokens: list[str], names: list[str], p: np.ndarray, la
                 for head, weights in enumerate(block["weights"]):
                     for s, weight in enumerate(weights[lane]):
                         if weight > 0.01:
-                            _ribbon(ax, x, s, x + 2, lane, weight, f"C{head}")
+                            _ribbon(
+                                ax,
+                                x,
+                                s,
+                                x + 2,
+                                lane + 0.6 * ((head + 0.5) / len(block["weights"]) - 0.5),
+                                weight,
+                                f"C{head}",
+                            )
             elif "units" in block:
                 _cells(ax, x + 0.2, 1.6, block["units"], 1.4 * 2.5 * np.sqrt(np.mean(np.square(block["units"]))))
             if stage % 2 or "units" in block:
@@ -143,6 +152,7 @@ def picture(traced: dict, tokens: list[str], names: list[str], p: np.ndarray, la
 
 
 def _cells(ax, x: float, width: float, rows: np.ndarray, full: float) -> None:
+    rows = np.sign(rows) * np.sqrt(np.abs(rows) * full)  # small numbers show, too, as on the page
     ax.imshow(rows, cmap=SIGNED, vmin=-full, vmax=full, aspect="auto", interpolation="nearest",
               extent=(x, x + width, len(rows) - 0.55, -0.45))  # fmt: skip
 
