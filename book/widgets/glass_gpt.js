@@ -690,15 +690,21 @@ export default widget(frame => {
     theme.disconnect();
   });
   if (get("auto") && !get("written").length && !still()) {
+    const levels = Array.from({ length: 11 }, (_, i) => i / 10); // of the picture, or of a screen that's smaller
     const seen = new IntersectionObserver(
-      ([entry]) => {
-        if (!entry.isIntersecting) return;
+      ([
+        {
+          intersectionRatio,
+          intersectionRect: { height },
+        },
+      ]) => {
+        if (intersectionRatio < 0.6 && height < 0.5 * innerHeight) return;
         seen.disconnect();
         quick = true;
         going = get("auto");
         next();
       },
-      { threshold: 0.6 },
+      { threshold: levels },
     );
     seen.observe(stage);
     cleanup(() => seen.disconnect());

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from book.site import next_word
-from book.widgets import modules
+from book.widgets import modules, weights
 from book.widgets.modules import HERE
 from tests.site import site_checks
 from tests.widgets.examples import EXAMPLES
@@ -110,6 +110,15 @@ def test_a_page_of_the_site_from_disk(browser, in_a_build, tmp_path):
         assert page.locator(".square").inner_text() == "2.25"
         assert page.get_by_role("slider", name="temperature").first.get_attribute("aria-valuetext") == "0.25"
         assert not page.locator(".nw-problem").count() and not complaints, complaints
+
+
+def test_the_site_has_the_weights_of_shipped_models_once(in_a_build, tmp_path):
+    """A figure with one of them is small there; a reader's own model, and a file that stands alone, bring theirs."""
+    figure, own = EXAMPLES["glass_gpt"](), EXAMPLES["glass_gpt"](precision="float16")
+    [script] = [text for name, text in weights.site_files().items() if name == "next-word-poems.js"]
+    data = figure.weights["data"]
+    assert script.count(data) == 1 and data not in figure.figure() and '"shared":"poems"' in figure.figure()
+    assert own.weights["data"] in own.figure() and data in figure.save(tmp_path / "page.html").read_text()
 
 
 def test_style_sheets_keep_to_their_own_figures():
