@@ -75,6 +75,17 @@ WIDGETS = {
     "playground": Row(
         "examples.playground()", ("button", "Back"), "Enter", "w.node", "w.prompt = 'A haiku.'", "4 tokens; the model"
     ),
+    "glass_gpt": Row(
+        "examples.glass_gpt()",
+        ("button", "Head 1 of block 2"),
+        "Enter",
+        "w.heads_off",
+        "w.prompt = 'Write a sad haiku about the sea.'",
+        "sea",
+    ),
+    "attention_motion": Row(
+        "examples.attention_motion()", ("slider", "query of its"), "ArrowUp", "w.q", "w.token = 0", "query of poem"
+    ),
     "predict": Row(
         "examples.predict()",
         ("button", "I don’t want to guess"),
