@@ -17,9 +17,8 @@ EXAMPLES = [
     "Write a happy limerick about a dragon.",
 ]
 CAPTION = (
-    "A whole GPT, running in this page. Every row is a token, and every colored cell is a number you can look at. "
-    "Click any part to see its arithmetic. Then switch off a head and watch the bars. In chapter 8, you'll train "
-    "this model yourself."
+    "A whole GPT, running in this page. Click any part to see its arithmetic. Then switch off a head and watch the "
+    "bars. In chapter 8, you'll train this model yourself."
 )
 AUTO = 60  # more words than any of these poems has
 
