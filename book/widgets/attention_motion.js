@@ -257,6 +257,7 @@ export default widget(frame => {
     lanes.setAttribute("viewBox", `0 0 ${width} ${end + 42}`);
     lanes.replaceChildren(...marks);
     row.style.gridTemplateColumns = `repeat(${T}, ${col}px)`;
+    row.classList.toggle("nw-motion-tight", col < 60);
   }
 
   lanes.addEventListener("click", event => {

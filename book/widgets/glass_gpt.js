@@ -251,10 +251,14 @@ export default widget(frame => {
     if (midway.hidden || !at) return;
     const { narrow, parts } = at,
       strips = parts.filter(part => part.kind === "strip");
+    const middle = (/** @type {number} */ i) => strips[i].x + strips[i].w / 2;
+    const tight = !narrow && strips.some((_, i) => i && middle(i) - middle(i - 1) < 70); // then in two rows
+    midway.classList.toggle("nw-glass-tight", tight);
     midway.replaceChildren(
-      ...strips.map(({ stage, x, y, w }) => {
+      ...strips.map(({ stage, y }, i) => {
         const { id, p } = saidAfter(stage),
-          style = narrow ? { top: `${y}px`, right: "2px" } : { left: `${x + w / 2}px`, "max-width": `${w + 44}px` };
+          top = `${3 + (tight && i % 2 ? 32 : 0)}px`;
+        const style = narrow ? { top: `${y}px`, right: "2px" } : { top, left: `${middle(i)}px` };
         const title = `After ${stageName(stage, blockNames)}: “${label(id)}”, probability ${share(p)}`;
         return h("span", { style, title }, h("b", {}, label(id)), h("small", {}, share(p)));
       }),

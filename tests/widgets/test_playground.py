@@ -111,7 +111,7 @@ def test_two_settings_use_the_same_numbers():
 
 
 def test_writing_ends_with_the_end_token(poems):
-    assert poems.path()[-1] == poems._end and "<end>" not in poems.text()
+    assert poems.path()[-1] == poems.end and "<end>" not in poems.text()
     before = poems.branches
     assert poems.write(5) and poems.branches == before
 
