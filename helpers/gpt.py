@@ -60,6 +60,7 @@ class LanguageModel(Module):
 
     config: Any
     blocks: list
+    start: dict | None = None  # where the generator was that drew the first weights, if `load_gpt` knows
 
     def __call__(self, tokens, *, weights: list | None = None, caches: list | None = None, last=False) -> Tensor:
         raise NotImplementedError(f"{type(self).__name__} gives no logits. Define the method __call__().")

@@ -56,9 +56,9 @@ def load_gpt(path_or_name: str | os.PathLike):
             f"A GPT of this shape has {gpt_parameter_count(config):,} parameters; got {held:,} in {path}, so it's "
             "damaged. Copy it or train it again."
         )
-    model = restore(GPT(config, rng=np.random.default_rng(0)), checkpoint)
-    model.start = checkpoint.extra.get("start")  # the state of the generator that drew its first weights, if known
-    return model, tokenizer
+    model = GPT(config, rng=np.random.default_rng(0))
+    model.start = checkpoint.extra.get("start")
+    return restore(model, checkpoint), tokenizer
 
 
 def gpt_parameter_count(c: GPTConfig) -> int:

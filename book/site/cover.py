@@ -40,7 +40,8 @@ def figure() -> str:
     from book.widgets import GlassGPT
     from helpers.models import load_gpt
 
-    figure = GlassGPT(*load_gpt("poems"), EXAMPLES[0], after="\n", examples=EXAMPLES, seed=4, auto=AUTO,
+    model, tokenizer = load_gpt("poems")
+    figure = GlassGPT(model, tokenizer, EXAMPLES[0], after="\n", examples=EXAMPLES, seed=4, auto=AUTO,
                       title="A GPT at work", caption=CAPTION)  # fmt: skip
     for prompt in EXAMPLES:
         written(figure, prompt)

@@ -61,7 +61,7 @@ def record(model: Llama, tokenizer, prompt: str, steps: int, *, temperature: flo
         logits = linear(model.norm(Tensor(stream[stage][None])), model.tokens.weight.swap(0, 1)).data[0]
         p = sampling.softmax(logits.astype(np.float64) / (temperature or 1))
         said.append([[int(row.argmax()), short(row.max())] for row in p])
-    nexts = [_pieces(row, came) for row, came in zip(p, [*ids[1:], None], strict=True)]
+    nexts = [_pieces(p[t], came) for t, came in enumerate([*ids[1:], None])]
     shown = {*ids, *(i for row in nexts for i, _, _ in row), *(i for row in said for i, _ in row)}
     config = {"layers": model.config.layers, "heads": model.config.heads, "channels": model.config.channels,
               "context": model.config.context, "vocab_size": model.config.vocab_size}  # fmt: skip

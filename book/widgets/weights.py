@@ -145,7 +145,7 @@ class Carrier(Widget):
     def site_state(self) -> dict:
         """`state`, without the weights if the site has them."""
         state = self.state()
-        if name := _shipped().get(self.weights.get("check")):
+        if name := _shipped().get(self.weights.get("check", 0)):
             state["weights"] = self.weights | {"data": "", "shared": name}
         return state
 
