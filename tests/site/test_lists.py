@@ -28,7 +28,8 @@ def test_index_of_widgets_names_every_place():
     assert entries.keys() == {name for name in widgets.__all__ if name[0].isupper()}
     for name, entry in entries.items():
         linked = set(re.findall(r"notebooks/(\w+)\.ipynb", entry))
-        making = {path.stem for path in (ROOT / "notebooks").glob("*.ipynb") if f"{name}(" in code_of(path)}
+        makes = re.compile(rf"\b({name}(\.\w+)?" + (r"|opening)\(" if name == "GlassGPT" else r")\("))
+        making = {path.stem for path in (ROOT / "notebooks").glob("*.ipynb") if makes.search(code_of(path))}
         assert linked == making, name
 
 

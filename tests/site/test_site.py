@@ -176,10 +176,13 @@ def test_every_widget_has_its_place(soups):
 def test_widgets_are_light(page_name, soups):
     """Everything that its widgets add to a page, gzipped as a server sends it, and no second copy of their state.
 
-    The weights of a model count apart: a page may have one model, three times as heavy as all the rest.
+    The weights of a model count apart: a page may have one model of its own, three times as heavy as all the rest, and
+    it loads those of shipped models from scripts that all pages share.
     """
     figures = "".join(str(figure) for figure in soups[page_name].select("figure.nw-widget"))
-    weights = re.findall(r'"precision":"\w+","tensors":.*?"data":"([^"]*)"', figures)
+    weights = re.findall(r'"precision":"\w+","tensors":.*?"data":"([^"]+)"', figures)
+    for name in set(re.findall(r'"data":"","shared":"(\w+)"', figures)):
+        assert len(soups[page_name].select(f'script[src*="next-word-{name}.js"]')) == 1
     assert len(weights) <= 1 and len(gzip.compress("".join(weights).encode())) <= 1_000_000
     assert len(gzip.compress(figures.replace(*weights, "").encode() if weights else figures.encode())) <= 350_000
     assert "vnd.jupyter.widget" not in str(soups[page_name])
@@ -203,7 +206,8 @@ def test_a_chapter_shows_its_times_its_place_and_the_way_on(page_name, soups):
     soup = soups[page_name]
     times = soup.select_one("h1 + p.nw-times").text
     assert re.fullmatch(r"Reading: about \d+ minutes? \([\d,]+ words\)\. Running: \d+ s on the machine .*", times)
-    assert soup.select("article .nw-strip li[aria-current=true]")
+    glass = "article h1 ~ div.cell figure[data-widget=GlassGPT]"  # below the title, or else the strip of parts
+    assert soup.select(f"{glass}, article .nw-strip li[aria-current=true]")
     ways = soup.select("article .nw-way > a")
     assert [a["rel"] for a in ways] == [["prev"], ["next"]] and all(a.span.text.endswith(".") for a in ways)
 
