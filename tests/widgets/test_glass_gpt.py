@@ -14,6 +14,7 @@ from helpers import sampling
 from helpers.gpt import GPT
 from helpers.llama import Llama, LlamaConfig
 from helpers.models import load_gpt
+from tests.firefox import firefox, installed
 from tests.widgets import harness
 from tests.widgets.examples import SENTENCE, glass_gpt
 from tests.widgets.harness import call, calls
@@ -728,3 +729,26 @@ def test_paris_comes_late(smollm2):
     said = [found["labels"][str(row[4][0])] for row in found["said"]]
     assert found["blocks"] == [1, 11, 20, 30] and said[6] == "␣"
     assert said[-1] == "␣Paris" and "␣Paris" not in said[:-1]
+
+
+@pytest.mark.skipif(not installed(), reason="there's no Firefox on this machine")
+def test_in_firefox(tmp_path):
+    """From a disk: a word, a switch, a ribbon, and no errors."""
+    figure = glass_gpt(pick=[], speed="instant")
+    page = figure.save(tmp_path / "glass.html")
+    lanes = "[...document.querySelectorAll('.nw-glass-names button')].filter(b => !b.hidden).length"
+    (tmp_path / "profile").mkdir()
+    with firefox(tmp_path / "profile") as tab:
+        tab.goto(page.as_uri())
+        tab.wait(f"{lanes} === {len(IDS)}")
+        tab.js("document.querySelector('.nw-glass-play').click()")
+        tab.wait(f"{lanes} === {len(IDS) + 1}")
+        figure.write(1)
+        figure.heads_off = [[1, 1]]
+        tab.js("document.querySelector('.nw-glass-chip[aria-label=\"Head 1 of block 1\"]').click()")
+        names, p = figure._bars()
+        tab.wait(f"document.querySelector('.nw-glass-value').textContent === '{p[0]:.3f}'")
+        assert tab.js("document.querySelector('.nw-glass-bars bdi').textContent") == names[0]
+        tab.js("document.querySelector('.nw-glass-title[aria-label*=\"block 2\"]').click()")
+        tab.wait("document.querySelector('.nw-glass-lens-title').textContent.startsWith('Head')")
+        assert not tab.errors, tab.errors
