@@ -363,6 +363,9 @@ export default widget(frame => {
     const arrow = (x, y, stroke, w) =>
       s("line", { x1: px(0), y1: py(0), x2: px(x), y2: py(y), stroke, "stroke-width": w, "stroke-linecap": "round" });
     const far = (2 * reach) / long;
+    /** The tokens' names beside their points. @param {number[][]} points */
+    const named = points =>
+      points.map(([x, y], i) => s("text", { ...beside(px(x)), y: py(y) - 8, fill: color(i) }, label(i)));
     left.back.replaceChildren(
       s("line", {
         x1: px(-qx * far),
@@ -395,9 +398,7 @@ export default widget(frame => {
       arrow(qx, qy, "currentColor", 5),
     );
     left.front.replaceChildren(
-      ...keys.map((/** @type {number[]} */ [x, y], /** @type {number} */ i) =>
-        s("text", { ...beside(px(x)), y: py(y) - 8, fill: color(i) }, label(i)),
-      ),
+      ...named(keys),
       s("text", { ...beside(px(qx)), y: py(qy) + 18, class: "nw-motion-strong" }, `query of ${label(t)}`),
     );
     const around = hull(
@@ -419,9 +420,7 @@ export default widget(frame => {
       ),
     );
     right.front.replaceChildren(
-      ...values.map((/** @type {number[]} */ [x, y], /** @type {number} */ i) =>
-        s("text", { ...beside(px(x)), y: py(y) - 8, fill: color(i) }, label(i)),
-      ),
+      ...named(values),
       s("circle", { cx: px(ax), cy: py(ay), r: 9 * mix, class: "nw-motion-answer" }),
     );
     handles.forEach(({ kind, i, circle }) => {

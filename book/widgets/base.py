@@ -28,7 +28,6 @@ PAGE = """<!doctype html>
 <html lang="en">
 <meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
 <style>body{margin:0 auto;padding:8px;max-width:760px;font-family:system-ui,sans-serif}h1{font-size:1.4em}
-body:has(.nw-glass){max-width:1136px}
 html[data-theme="dark"] body{background:#14181e;color:#dfe2e6}@media print{body{background:none;color:#000}}</style>
 <script>
 const night = matchMedia("(prefers-color-scheme: dark)");

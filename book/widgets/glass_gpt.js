@@ -40,7 +40,7 @@ export default widget(frame => {
   let { g, net, paints, full, now } = reader.read();
   let width = 0,
     at = /** @type {ReturnType<typeof places> | null} */ (null);
-  /** @type {{ began: number, ms: number, u: number, id: number, go: number } | null} */
+  /** @type {{ began: number, ms: number, u: number, token: number, go: number } | null} */
   let wave = null;
   let thrown = { at: 0, words: "" }; // where the dart landed, after how many words
   let going = 0,
@@ -354,8 +354,9 @@ export default widget(frame => {
     if (!wave.began) wave.began = time;
     const { front, dart: fall, join } = waveAt(waveShare());
     root.classList.toggle("nw-glass-waiting", front < 1);
+    if (front < 1) wave.token = hitBy(wave.u); // a switch on the way may have changed what comes
     if (front === 1) {
-      showEnd(fall === 1 ? wave.id : -1);
+      showEnd(fall === 1 ? wave.token : -1);
       ending.throwDart(fall, wave.u);
     }
     if (join > 0) fly(join);
@@ -364,7 +365,7 @@ export default widget(frame => {
   }
   /** The word on its way from the bars to its lane. @param {number} share */
   function fly(share) {
-    const word = wave && ending.wordOf(wave.id),
+    const word = wave && ending.wordOf(wave.token),
       home = root.getBoundingClientRect();
     if (!word || !wave) return;
     const from = word.getBoundingClientRect(),
@@ -372,12 +373,12 @@ export default widget(frame => {
     const x = from.left + (to.left + 10 - from.left) * share - home.left,
       y = from.top + (to.bottom - from.top) * share - home.top;
     chip.hidden = false;
-    chip.textContent = label(wave.id);
+    chip.textContent = label(wave.token);
     chip.style.transform = `translate(${x}px, ${y}px)`;
   }
   function landed() {
     if (!wave) return;
-    const { id, go, u } = wave,
+    const { token: id, go, u } = wave,
       written = [...get("written"), id],
       p = now.piece(id)?.p ?? 0;
     thrown = {
@@ -386,7 +387,6 @@ export default widget(frame => {
     };
     finish();
     put(model, { written, lane: 0, ...(chosen()?.kind === "word" ? { pick: [] } : {}) });
-    say(`The model drew “${label(id)}”.`);
     going = id === end || written.length >= LONGEST ? 0 : go - 1;
   }
   function finish() {
@@ -395,6 +395,8 @@ export default widget(frame => {
     ending.throwDart(0, 0);
     root.classList.remove("nw-glass-waiting");
   }
+  /** The token a dart at `u` hits. @param {number} u @returns {number} */
+  const hitBy = u => (record ? record.ids[now.ids.length] : draw(now.p, u));
   /** Draws the next word, with a wave or without. */
   function next() {
     if (now.ended || !now.ids.length) going = 0;
@@ -408,8 +410,7 @@ export default widget(frame => {
     safely(() => {
       update();
     });
-    const id = record ? record.ids[now.ids.length] : draw(now.p, u);
-    wave = { began: 0, ms: quick ? 250 : ms, u, id, go: going };
+    wave = { began: 0, ms: quick ? 250 : ms, u, token: hitBy(u), go: going };
     plan();
   }
   let quick = false; // the first words, which the figure writes by itself

@@ -123,6 +123,7 @@ def test_the_figure_in_a_page(browser):
         page.mouse.down()
         page.mouse.move(x + 60, y + 40, steps=4)
         page.mouse.up()
+        page.evaluate(harness.PAINTED)
         assert weights(page)[0] != pytest.approx(figure.result()["weights"][0], abs=0.002)
         moved = [float(n.replace("−", "-")) for n in key.get_attribute("aria-valuetext").split(", ")]
         figure.k = [moved, *figure.k[1:]]

@@ -534,7 +534,24 @@ def test_a_wave_fills_the_lane_and_old_lanes_stay_still(browser):
             "n => [...document.querySelectorAll('.nw-glass-names button')].filter(b => !b.hidden).length === n",
             arg=len(IDS) + 1,
         )
-        assert page.locator(".nw-glass-waiting").count() == 1
+        page.wait_for_function("document.querySelector('.nw-glass-waiting')")
+
+
+def test_a_switch_on_the_way_changes_what_is_drawn(browser):
+    """The dart falls on the bars that show, not on those from before the wave."""
+    figure = glass_gpt(pick=[], speed="normal", seed=2)
+    lanes = "[...document.querySelectorAll('.nw-glass-names button')].filter(b => !b.hidden).map(b => b.innerText)"
+    with harness.mounted(browser, figure, viewport={"width": 1200, "height": 900}) as (page, complaints):
+        page.get_by_role("button", name="Next word").click()
+        page.wait_for_function("document.querySelector('.nw-glass-waiting')")
+        page.get_by_role("button", name="MLP of block 1", exact=True).click()
+        page.wait_for_function(f"{lanes}.length === {len(IDS) + 1}")
+        before = glass_gpt(seed=2)
+        before.write(1)
+        figure.mlps_off = [1]
+        figure.write(1)
+        assert before.written != figure.written  # or this test would show nothing
+        assert page.evaluate(lanes)[-1] == TOKENIZER.vocab[figure.written[0]] and not complaints
 
 
 def test_before_training_it_knows_nothing(browser):
