@@ -35,7 +35,7 @@ const follow = () => { document.documentElement.dataset.theme = night.matches ? 
 night.addEventListener("change", follow);
 follow();
 </script>
-<main><h1>{title}</h1>{figure}</main>
+<main><h1{shown}>{title}</h1>{figure}</main>
 </html>
 """
 
@@ -76,7 +76,7 @@ class Choice(traitlets.Enum):
 class Widget(anywidget.AnyWidget):
     """An interactive figure. Subclasses name what a reader may set in `settings`, and draw `still`.
 
-    title: names the figure for a screen reader. caption: appears below it. Raises traitlets.TraitError or ValueError
+    title: the question the figure answers, above it. caption: appears below it. Raises traitlets.TraitError or ValueError
     with a sentence if the data or the settings are wrong.
     """
 
@@ -135,6 +135,7 @@ class Widget(anywidget.AnyWidget):
             parts["modules"], script = modules.own_script(self._module)
             style, script = f"<style>{plots.STYLE}{self._css}</style>", f"<script>{script}</script>"
         data = json.dumps(parts, allow_nan=False, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+        title = f'<p class="nw-title"><span class="nw-number"></span>{html.escape(self.title)}</p>' if self.title else ""
         caption = f"<figcaption>{html.escape(self.caption)}</figcaption>" if self.caption else ""
         with warnings.catch_warnings():  # a box replaces a letter the font doesn't have; the live figure shows it
             warnings.filterwarnings("ignore", "Glyph .* missing")
@@ -142,16 +143,17 @@ class Widget(anywidget.AnyWidget):
             still = still if isinstance(still, str) else plots.svg(still, alt=self.alt())
         return (
             f'<figure class="nw-figure nw-widget" data-widget="{type(self).__name__}">{style}'
-            f'<div class="nw-still">{still}{caption}</div>'
+            f'<div class="nw-still">{title}{still}{caption}</div>'
             f'<script type="application/json">{data}</script>{script}</figure>'
         )
 
     def save(self, path: str | os.PathLike, *, heading: str = "") -> Path:
         """Write one HTML file that holds the widget and everything it needs; it works anywhere, offline too.
 
-        heading: appears above it; by default, the widget's title. Raises ValueError if there can't be a file at `path`.
+        heading: appears above it; by default, the figure's own title does. Raises ValueError if there can't be a
+        file at `path`.
         """
-        path, heading = Path(path), heading or self.title or type(self).__name__
+        path, words = Path(path), heading or self.title or type(self).__name__
         if path.is_dir():
             raise ValueError(f"{path} is a folder. Give the name of a file, such as my_model.html.")
         if not path.parent.is_dir():
@@ -159,7 +161,8 @@ class Widget(anywidget.AnyWidget):
                 f"There is no folder {path.parent}. Make it first, or give a path in a folder that exists."
             )
         figure = self.figure(alone=True)
-        page = PAGE.replace("{title}", html.escape(heading)).replace("{figure}", figure)
+        shown = "" if heading or not self.title else ' class="nw-visually-hidden"'  # the figure has its title
+        page = PAGE.replace("{shown}", shown).replace("{title}", html.escape(words)).replace("{figure}", figure)
         path.write_text(page, encoding="utf-8")
         return path
 

@@ -79,6 +79,8 @@ export function widget(build) {
         f();
       };
       safely(() => {
+        if (model.get("title"))
+          root.append(h("p", { class: "nw-title" }, h("span", { class: "nw-number" }), model.get("title")));
         build({ model, root, on, cleanup, safely });
         if (model.get("caption")) root.append(h("p", { class: "nw-caption" }, model.get("caption")));
       });
@@ -187,6 +189,19 @@ export function button(words, onclick, attributes = {}) {
 }
 
 /**
+ * What most readers won't touch, behind one button. At rest a figure shows at most four controls.
+ * @param {...(Child | Child[])} children
+ */
+export const more = (...children) =>
+  h("details", { class: "nw-more" }, h("summary", {}, "More"), h("div", { class: "nw-more-inside" }, ...children));
+
+/**
+ * A row for the one control the figure is about, above the drawing, with what belongs to it.
+ * @param {...(Child | Child[])} children
+ */
+export const primary = (...children) => h("div", { class: "nw-primary" }, ...children);
+
+/**
  * Whether these buttons have anything to do. One that doesn't still keeps the focus, which `disabled` would drop.
  * @param {boolean} can
  * @param {...HTMLElement} buttons
@@ -210,6 +225,34 @@ export function announcer({ root, cleanup }) {
     last ??= text;
   };
 }
+
+/**
+ * Calls draw(x, over) in each frame, with x from 0 to 1 in so many milliseconds; stop() ends it where it is. With less
+ * motion it's over at once.
+ * @param {{ cleanup: Frame["cleanup"], safely: Frame["safely"] }} frame
+ */
+export function animator({ cleanup, safely }) {
+  let waiting = 0;
+  const stop = () => { cancelAnimationFrame(waiting); waiting = 0; };
+  cleanup(stop);
+  /** @param {number} ms @param {(x: number, over: boolean) => void} draw */
+  function run(ms, draw) {
+    stop();
+    if (still() || !ms) { safely(() => draw(1, true)); return; }
+    let from = 0;
+    const tick = (/** @type {number} */ now) => {
+      from ||= now;
+      const x = Math.min(1, (now - from) / ms);
+      waiting = x < 1 ? requestAnimationFrame(tick) : 0;
+      safely(() => draw(x, x >= 1));
+    };
+    waiting = requestAnimationFrame(tick);
+  }
+  return { run, stop, running: () => waiting !== 0 };
+}
+
+/** Slow at both ends: from 0 to 1. @param {number} x */
+export const eased = x => x * x * (3 - 2 * x);
 
 /** Whether the reader asked for less motion. */
 export const still = () => matchMedia("(prefers-reduced-motion: reduce)").matches;

@@ -95,6 +95,8 @@ export async function mount(figure, parts, widget) {
   addEventListener("hashchange", readAddress); // the figure stays as long as its page
   await widget.render({ model, el: live });
   if (parts.settings.length) live.append(h("div", { class: "nw-link" }, button("Copy link", copyLink), said));
+  const numbered = figure.querySelector(".nw-still .nw-number"), place = live.querySelector(".nw-title > .nw-number");
+  if (numbered && place) place.textContent = numbered.textContent; // the site numbers its figures
   figure.append(live);
   figure.classList.add("nw-mounted");
 }

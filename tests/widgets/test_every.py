@@ -70,6 +70,22 @@ def test_it_is_accessible_in_both_modes_and_on_a_phone(browser, figure):
         assert not complaints, complaints
 
 
+# The controls at rest, but for those of the drawing itself. A choice of several buttons is one, and so are radio buttons.
+AT_REST = """() => new Set([...document.querySelectorAll(".nw :is(button, input, select, textarea)")]
+    .filter(e => e.checkVisibility() && !e.closest(".nw-drawing"))
+    .map(e => e.closest(".nw-choice, fieldset") ?? e)).size"""
+
+
+def test_its_title_asks_and_at_rest_it_has_four_controls_at_most(browser, example, figure):
+    with mounted(browser, figure) as (page, _):
+        painted(page)
+        if example.title:
+            title = page.locator(".nw-live .nw-title")
+            assert title.is_visible() and title.inner_text() == example.title and example.title.endswith("?")
+            assert page.locator(".nw-live .nw-drawing").count() >= 1
+        assert page.evaluate(AT_REST) <= 4
+
+
 WORDS = """() => { const copy = document.querySelector(".nw").cloneNode(true);
     copy.querySelectorAll("[role=status]").forEach(e => e.remove());
     return copy.textContent; }"""
