@@ -11,6 +11,7 @@ import argparse
 
 import numpy as np
 
+from book.widgets import embedding_map
 from helpers import checkpoints, data, models, sampling
 from helpers import poems as grammar
 from helpers.functional import cross_entropy
@@ -62,20 +63,27 @@ class Masked(Module):
 
 
 def poems(steps: int = 5000) -> None:
-    """Chapter 8's training loop with more steps: 40,000 poems, each after its prompt."""
+    """Chapter 8's training loop with more steps: 40,000 poems, each after its prompt. Records the embeddings."""
     rng = np.random.default_rng(0)
     pairs = grammar.examples(40_000, rng=rng)
     tokenizer = WordTokenizer((request + "\n" + text for request, text in pairs), specials=["<end>"])
     start = at_start(rng)
     model = GPT(GPTConfig(tokenizer.vocab_size, context=64, layers=2, heads=4, channels=128), rng=rng)
+    ids, tables = embedding_map.frequent(tokenizer.vocab), []
+
+    def record() -> None:
+        tables.append(model.tokens.weight.data[ids].copy())
+
     print(f"poems: {model.parameter_count():,} parameters, {len(pairs):,} poems, {steps:,} steps", flush=True)
     history = train(
         Masked(model),
         grammar.batches(*grammar.rows(pairs, tokenizer), 32, rng=rng),
         steps=steps,
         lr=4e-3,
-        **saved_on_the_way("poems", model, tokenizer, steps),
+        snapshot=record,
+        snapshot_at=(at := tuple(step for step in embedding_map.STEPS if step <= steps)),
     )
+    embedding_map.save([tokenizer.vocab[i] for i in ids], at, np.array(tables))
     save("poems", model, tokenizer, start=start)
     kept = kept_by_poems()
     print(f"\n{history}\nof held-out combinations at temperature 0.5: {kept}")

@@ -6,7 +6,9 @@ from book.widgets.backprop import Backprop
 from book.widgets.bigram import Bigram
 from book.widgets.chat import Chat
 from book.widgets.descent import Descent
+from book.widgets.embedding_map import EmbeddingMap
 from book.widgets.glass_gpt import GlassGPT, opening
+from book.widgets.learning_net import LearningNet
 from book.widgets.loss_curves import LossCurves, snapshot
 from book.widgets.merges import Merges
 from book.widgets.next_token import NextToken
@@ -21,7 +23,9 @@ __all__ = [
     "Bigram",
     "Chat",
     "Descent",
+    "EmbeddingMap",
     "GlassGPT",
+    "LearningNet",
     "LossCurves",
     "Merges",
     "NextToken",

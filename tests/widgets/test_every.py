@@ -139,4 +139,4 @@ def test_it_cleans_up(browser, example):
     """Listeners, observers, timers of a run under way, and what it drew."""
     with module(browser, example._module.stem) as page:
         left = page.evaluate(LEFT_BEHIND, example.state())
-        assert left["during"] > 3 and left["after"] == [0, 0, 0, 0]
+        assert left["during"] > 1 and left["after"] == [0, 0, 0, 0]
