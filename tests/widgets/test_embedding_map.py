@@ -50,17 +50,18 @@ def test_the_recording_begins_where_the_model_began_and_has_its_words():
     assert spread[-1] > 5 * spread[0]
 
 
-def test_training_brings_topics_together():
-    """What the caption says: topics end up in one part of the map."""
+def test_training_makes_three_clouds():
+    """What chapter 4 says: things a poem can be about, words that rhyme, and the other words."""
     widget = embeddings()
     topics = np.array([word in poems.TOPICS for word in widget.words])
+    rhymes = np.array([word in poems._RHYMES for word in widget.words]) & ~topics
 
-    def apart(k: int) -> float:
-        places = widget.places(k)
-        middles = places[topics].mean(axis=0) - places[~topics].mean(axis=0)
-        return np.linalg.norm(middles) / places[topics].std(axis=0).mean()
+    def apart(k: int, *clouds: np.ndarray) -> float:
+        one, other = (widget.places(k)[cloud] for cloud in clouds)
+        return np.linalg.norm(one.mean(axis=0) - other.mean(axis=0)) / (one.std() + other.std())
 
-    assert apart(-1) > 3 > 1 > apart(0)
+    for clouds in ((topics, rhymes), (topics, ~topics & ~rhymes), (rhymes, ~topics & ~rhymes)):
+        assert apart(-1, *clouds) > 1 > 0.6 > apart(0, *clouds)
 
 
 def test_labels_never_overlap_and_arrow_keys_find_a_way(js):
