@@ -71,16 +71,19 @@ def picture(found: list[Chapter]) -> str:
         y += HEADING
         for c in members:
             rows[c.number], colors[c.number] = y + ROW // 2, color
-            drawn.append(row(c, y + ROW // 2, color))
+            uses = " ".join(map(str, c.uses))
+            link = f'<a href="{c.page}" data-chapter="{c.number}" data-uses="{uses}">'  # followed where it's in a page
+            drawn.append(f"{link}{row(c, y + ROW // 2, color)}</a>")
             y += ROW
         y += 8
     used_by = {c.number: [user.number for user in found if c.number in user.uses] for c in found}
     for number, users in used_by.items():
         x, top, color = column(number), rows[number], colors[number]
         if users:
-            drawn.append(f'<path d="M{x} {top}V{rows[users[-1]]}" stroke="{color}" stroke-width="2"/>')
-            drawn.append(f'<circle cx="{x}" cy="{top}" r="5" fill="{GROUND}" stroke="{color}" stroke-width="2.5"/>')
-        drawn += [f'<circle cx="{x}" cy="{rows[user]}" r="5" fill="{color}"/>' for user in users]
+            line = f'<path d="M{x} {top}V{rows[users[-1]]}" stroke="{color}" stroke-width="2"/>'
+            line += f'<circle cx="{x}" cy="{top}" r="5" fill="{GROUND}" stroke="{color}" stroke-width="2.5"/>'
+            line += "".join(f'<circle cx="{x}" cy="{rows[user]}" r="5" fill="{color}"/>' for user in users)
+            drawn.append(f'<g data-line="{number}">{line}</g>')
     lines = "\n  ".join(drawn)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {y + 16}" '
@@ -93,6 +96,7 @@ def row(c: Chapter, y: int, color: str) -> str:
     """A chapter's number, title and what it adds, and a thin line to its ring or to the last of its dots."""
     end = column(c.number if c.number < 12 else max(c.uses))
     return (
+        f'<rect x="6" y="{y - ROW // 2 + 3}" width="460" height="{ROW - 6}" rx="8" fill="{GROUND}"/>'
         f'<circle cx="40" cy="{y}" r="24" fill="{color}"/>'
         f'<text x="40" y="{y + 9}" font-size="26" font-weight="bold" fill="{GROUND}" text-anchor="middle">'
         f"{c.number}</text>"
@@ -198,6 +202,8 @@ def widgets_page() -> str:
         "The figures that move, from A to Z. In a notebook, import one with `from book.widgets import NextToken`; "
         "`help(NextToken)` says what it takes. Settings are attributes: read or set them in a cell. "
         "[How to read](how-to-read.md#figures-that-move) says more.",
+        "",
+        '<div class="nw-wall"></div>',
     ]
     for name in names():
         settings = listed([f"`{setting}`" for setting in getattr(widgets, name).settings])

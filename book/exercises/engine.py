@@ -11,6 +11,8 @@ import ast
 import copy
 import inspect
 import io
+import json
+import os
 import textwrap
 import tomllib
 from collections.abc import Callable
@@ -21,16 +23,26 @@ from .compare import numbers, same, spoiled, unchanged
 from .running import Interrupted, TooLong, code, limited, quietly
 from .say import as_html, as_text, differs, explained, kind, pattern, show
 
+SITE = "NEXT_WORD_SITE_BUILD"  # the environment variable with which the site's build tells its kernels
+ELSEWHERE = (  # on a page, where no one can run a cell; the site adds Colab where that's set up
+    '<p class="nw-elsewhere">To write this one and have it checked, <a href="../book/pages/how-to-read.html">open it '
+    "in JupyterLab</a><!--elsewhere-->.</p>"
+)
+FALLBACK = "<noscript>Without scripts, this page can't check your answers. The solution is below the hints.</noscript>"
 NEEDS_A_FUNCTION = "The checker needs the function itself; got {}. Pass its name, without parentheses after it."
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a checker says. In `message`, backticks mark code and asterisks *emphasis*. Shows as text or as HTML."""
+    """What a checker says. In `message`, backticks mark code and asterisks *emphasis*. Shows as text or as HTML.
+
+    page: what a page of the site shows in its place, as HTML.
+    """
 
     message: str
     passed: bool = False
     started: bool = True
+    page: str = ""
 
     @property
     def word(self) -> str:
@@ -40,6 +52,8 @@ class Verdict:
         return f"{self.word}: {as_text(self.message)}"
 
     def _repr_html_(self):
+        if self.page and os.environ.get(SITE):
+            return self.page
         mark, color = ("✓", "#3b7fc4") if self.passed else ("✗", "#c8640a") if self.started else ("○", "#7d8590")
         style = f"border-left:4px solid {color};padding:.45em .9em;white-space:pre-wrap;overflow-wrap:anywhere"
         text = f'<span aria-hidden="true">{mark}</span> <strong>{self.word}:</strong> {as_html(self.message)}'
@@ -94,7 +108,8 @@ class Checker:
     def __call__(self, answer=...) -> Verdict:
         try:
             if answer is ... or is_blank(answer):
-                return Verdict("Replace the `...` with your answer, then run the cell again.", started=False)
+                text = "Replace the `...` with your answer, then run the cell again."
+                return Verdict(text, started=False, page=ELSEWHERE)
             return self.judge(answer)
         except TooLong as late:
             return Verdict(str(late))
@@ -240,11 +255,23 @@ class ByHand(Checker):
         open_ = [key for key in self.right if answer.get(key, ...) is ...]
         wrong = [key for key in self.right if key not in open_ and not self.agree(answer[key], self.right[key])]
         if len(open_) == len(self.right):
-            return Verdict("Replace each `...` with your number, then run the cell again.", started=False)
+            text = "Replace each `...` with your number, then run the cell again."
+            return Verdict(text, started=False, page=self.form())
         left = f"\nStill to do: {', '.join(open_)}." if open_ else ""
         if wrong:
             return Verdict(self.finding(wrong[0], answer[wrong[0]], self.right[wrong[0]]) + left)
         return Verdict(f"Right so far.{left}" if open_ else "All your answers are right.", passed=not open_)
+
+    def form(self) -> str:
+        """The numbers and the hints, for by-hand.js: on a page, the answers are checked right there."""
+
+        def told(value) -> dict:
+            return {"value": value, "whole": isinstance(value, int)}
+
+        right = {key: told(value) for key, value in self.right.items()}
+        wrong = [[{key: told(value) for key, value in values.items()}, hint] for values, hint in self.wrong]
+        data = json.dumps({"right": right, "wrong": wrong}, ensure_ascii=False).replace("<", "\\u003c")
+        return f'<div class="nw-by-hand"><script type="application/json">{data}</script>{FALLBACK}</div>'
 
     def finding(self, key: str, given, right) -> str:
         """What to say about one wrong value."""
@@ -273,7 +300,7 @@ class Explore(Checker):
 
     def judge(self, answer) -> Verdict:
         if isinstance(answer, dict) and any(value is ... for value in answer.values()):
-            return Verdict("Replace each `...`, then run the cell again.", started=False)
+            return Verdict("Replace each `...`, then run the cell again.", started=False, page=ELSEWHERE)
         found, error = limited(lambda _: tried(lambda: self.look(answer)))
         if error and "not callable" in str(error) and not callable(answer):
             return Verdict(NEEDS_A_FUNCTION.format(kind(answer)))

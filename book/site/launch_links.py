@@ -54,6 +54,8 @@ def offer_launch(app, pagename, templatename, context, doctree):
     found = repository(Path(app.srcdir) / "_config.yml")
     if doctree is None or not found or Path(app.env.doc2path(pagename)).suffix != ".ipynb":
         return
+    colab = addresses(*found, pagename)["Colab"]
+    context["body"] = context["body"].replace("<!--elsewhere-->", f' or <a href="{colab}">in Colab</a>')
     icons = {"Binder": "_static/images/logo_binder.svg", "Colab": "_static/images/logo_colab.png"}
     links = [
         {"type": "link", "text": text, "tooltip": f"Open this chapter in {text}", "icon": icons[text], "url": url}

@@ -76,8 +76,8 @@ class Choice(traitlets.Enum):
 class Widget(anywidget.AnyWidget):
     """An interactive figure. Subclasses name what a reader may set in `settings`, and draw `still`.
 
-    title: the question the figure answers, above it. caption: appears below it. Raises traitlets.TraitError or ValueError
-    with a sentence if the data or the settings are wrong.
+    title: the question the figure answers, above it. caption: appears below it. Raises traitlets.TraitError or
+    ValueError with a sentence if the data or the settings are wrong.
     """
 
     settings: tuple[str, ...] = ()  # traits that a reader sets; a link to the page can carry them
@@ -135,7 +135,9 @@ class Widget(anywidget.AnyWidget):
             parts["modules"], script = modules.own_script(self._module)
             style, script = f"<style>{plots.STYLE}{self._css}</style>", f"<script>{script}</script>"
         data = json.dumps(parts, allow_nan=False, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
-        title = f'<p class="nw-title"><span class="nw-number"></span>{html.escape(self.title)}</p>' if self.title else ""
+        title = (
+            f'<p class="nw-title"><span class="nw-number"></span>{html.escape(self.title)}</p>' if self.title else ""
+        )
         caption = f"<figcaption>{html.escape(self.caption)}</figcaption>" if self.caption else ""
         with warnings.catch_warnings():  # a box replaces a letter the font doesn't have; the live figure shows it
             warnings.filterwarnings("ignore", "Glyph .* missing")

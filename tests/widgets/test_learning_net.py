@@ -5,7 +5,7 @@ import pytest
 import traitlets
 
 from book.widgets import LearningNet
-from book.widgets.learning_net import BATCH, BUGS, LETTERS, UNITS, V, letters_of
+from book.widgets.learning_net import BATCH, BUGS, LETTERS, UNITS, V, letter, letters_of
 from helpers import data, sampling
 from tests.widgets.examples import learning_net
 from tests.widgets.harness import call, mounted, painted
@@ -64,6 +64,18 @@ def test_with_tanh_it_beats_counted_pairs_and_without_it_does_not(js):
     assert np.isclose(counted, -np.log(p[ids[:-1], ids[1:]]).mean())
     ends = {tanh: np.mean(LearningNet(TEXT, tanh=tanh).train(2500)[1][-300:]) for tanh in (True, False)}
     assert ends[True] < counted - 0.03 and ends[False] > counted + 0.05
+
+
+def test_the_space_ends_up_alone_and_y_is_often_next():
+    """What chapter 2 says about six seeds."""
+    text, second = data.shakespeare_split()[0][:30_000], []
+    for seed in range(1, 7):
+        E = LearningNet(text, seed=seed).train(3000)[0]["E"]
+        alone = [np.sort(np.linalg.norm(E - row, axis=1))[1] for row in E]
+        first, next_one = np.argsort(alone)[::-1][:2]
+        assert letter(first) == "␣"
+        second.append(letter(next_one))
+    assert second.count("y") == 4
 
 
 def test_a_curve_of_many_losses_keeps_their_mean(js):
