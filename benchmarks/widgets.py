@@ -109,6 +109,7 @@ CASES = [  # what, the widget, the slider
 def measured(browser, widget, slider: str) -> np.ndarray:
     """Milliseconds of each key, back and forth in runs of ten."""
     with mounted(browser, widget, viewport={"width": 1000, "height": 900}) as (page, complaints):
+        page.evaluate("document.querySelectorAll('.nw-more').forEach(more => { more.open = true; })")
         page.get_by_role("slider", name=slider, exact=True).first.focus()
         page.evaluate(CLOCK)
         for i in range(WARM + KEYS):
@@ -120,7 +121,7 @@ def measured(browser, widget, slider: str) -> np.ndarray:
 
 def playground(name: str) -> Playground:
     prompt, after = {"poems": ("Write a poem about a cat.", "\n"), "shakespeare": ("Romeo:\n", "")}[name]
-    return Playground(*load_gpt(name), prompt, after=after, title=name)
+    return Playground(*load_gpt(name), prompt, after=after, title=name, speed="instant")
 
 
 def typed(browser, widget, text: str) -> np.ndarray:

@@ -42,7 +42,7 @@ def figure() -> str:
 
     model, tokenizer = load_gpt("poems")
     figure = GlassGPT(model, tokenizer, EXAMPLES[0], after="\n", examples=EXAMPLES, seed=4, auto=AUTO,
-                      title="A GPT at work", caption=CAPTION)  # fmt: skip
+                      title="How does a GPT pick its next word?", caption=CAPTION)  # fmt: skip
     for prompt in EXAMPLES:
         written(figure, prompt)
     return figure.figure()

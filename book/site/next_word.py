@@ -118,9 +118,8 @@ def ship_model(app):
 
 def load_widgets(app, pagename, templatename, context, doctree):
     if "nw-widget" in context.get("body", ""):
-        for script, widgets in modules.EXTRA.items():
-            if any(f'data-widget="{widget}"' in context["body"] for widget in widgets):
-                app.add_js_file(f"{script}.js", loading_method="defer", priority=490)  # before the other one
+        for script in modules.scripts_of(context["body"]):
+            app.add_js_file(f"{script}.js", loading_method="defer", priority=490)  # before the one that mounts figures
         for name in models.shipped():
             if f'"shared":"{name}"' in context["body"]:
                 app.add_js_file(f"{weights.script_of(name)}.js", loading_method="defer", priority=490)

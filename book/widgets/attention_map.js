@@ -1,15 +1,16 @@
 // @ts-check
-// Attention weights: all heads at a glance, one or two of them large, and the numbers of a row and a column.
+// Attention weights: all heads at a glance, one or two of them large, and the strongest weights of a row and a column.
 // attention_map.py packs the weights; attention_draw.js draws a head.
 /** @import { Spot } from "./attention_draw.js" */
 import {
   columnOf, drawHead, headEntropy, largest, nearTop, paintHeat, pooled, rowOf, shortened,
 } from "./attention_draw.js";
-import { announcer, button, checkbox, h, put, slider, widget } from "./dom.js";
+import { announcer, button, checkbox, h, more, primary, put, slider, widget } from "./dom.js";
 import { entropy, sum } from "./formulas.js";
 import { number, unpack, visible } from "./text.js";
 
 const LISTED = 4, THUMB = 40; // entries in a list of the strongest, cells along the side of a small map
+const AROUND = 18, NAME = 14; // characters: of the text beside a token, of a token's name
 
 /** @typedef {ReturnType<typeof unpacked>} Heads */
 
@@ -33,14 +34,30 @@ export function fromHalf(half, T) {
   return whole;
 }
 
-/** The text around a token: [before, token, after]. @param {string[]} tokens @param {number} i */
-export function context(tokens, i, around = 12) {
+/**
+ * The text around a token: [before, token, after], of about `room` characters on each side. It's cut between tokens;
+ * where those are letters, between words if there's a gap. A cut shows as an ellipsis.
+ * @param {string[]} tokens
+ * @param {number} i
+ */
+export function context(tokens, i, room = AROUND) {
   const letters = tokens.every(token => [...token].length <= 1), spaced = tokens.some(token => /\s/.test(token));
-  const between = spaced || letters ? "" : " ";
-  /** @param {string[]} part */
-  const join = part => part.map(token => token.slice(0, 24)).join(between).replaceAll("\n", "↵");
-  const before = join(tokens.slice(Math.max(0, i - around), i)), after = join(tokens.slice(i + 1, i + 1 + around));
-  return [before && before + between, visible(tokens[i].slice(0, 24)), after && between + after];
+  const between = spaced || letters ? "" : " ", gap = (/** @type {number} */ k) => /^\s*$/.test(tokens[k]);
+  /** @param {number} by @param {number} end */
+  const reach = (by, end) => { // how many tokens fit, from i away to the end
+    let n = 0, length = 0;
+    for (let k = i + by; k !== end; k += by, n++)
+      if ((length += tokens[k].length + between.length) > room) break;
+    if (!letters || i + by * (n + 1) === end) return n;
+    for (let k = n; k > 0; k--) if (gap(i + by * (k + 1))) return k; // the word ends there
+    return n;
+  };
+  const before = reach(-1, -1), after = reach(1, tokens.length), from = i - before, to = i + 1 + after;
+  const join = (/** @type {number} */ a, /** @type {number} */ b) =>
+    tokens.slice(a, b).join(between).replaceAll("\n", "↵");
+  const itself = shortened(tokens[i], NAME, text => [...text].length);
+  const start = (from ? "…" : "") + join(from, i), end = join(i + 1, to) + (to < tokens.length ? "…" : "");
+  return [start && start + (before ? between : ""), itself, end && (after ? between : "") + end];
 }
 
 /**
@@ -61,12 +78,13 @@ export default widget(frame => {
   const { model, root, on, cleanup } = frame, get = model.get;
   /** @param {number} value @param {number} high */
   const clamp = (value, high) => Math.max(0, Math.min(high, value));
-  /** @typedef {{ head: ReturnType<typeof drawHead>, title: HTMLElement, data: Heads, map: Float64Array }} Panel */
+  /** @typedef {{ head: ReturnType<typeof drawHead>, title: HTMLElement, tip: HTMLElement, data: Heads,
+   *   map: Float64Array }} Panel */
   /** @type {Heads} */
   let data;
   let tokens = /** @type {string[]} */ ([]), keys = tokens, entropies = /** @type {number[]} */ ([]);
   let panels = /** @type {Panel[]} */ ([]), thumbs = /** @type {ReturnType<typeof thumbOf>[]} */ ([]), top = 1;
-  let preview = /** @type {Required<Spot> | null} */ (null);
+  let preview = /** @type {Required<Spot> | null} */ (null), open = false;
   root.classList.add("nw-attention");
 
   /** @returns {number[]} the heads in view, as indices into data.maps */
@@ -82,53 +100,58 @@ export default widget(frame => {
   const nameOf = i => layerOf(i) + get("first") - 1;
   /** @param {number} i */
   const headOf = i => (i % data.heads) + 1;
+  /** @param {number} i */
+  const head = i => `Layer ${nameOf(i)}, head ${headOf(i)}`;
   const locked = () => ({ row: clamp(get("token"), data.T - 1), column: clamp(get("key"), data.S - 1) });
   const many = () => data.maps.length > 1;
+  /** @param {string} token */
+  const quoted = token => `“${shortened(token, NAME, text => [...text].length)}”`;
 
   // All heads: one button each, one tab stop for all of them, arrow keys between them.
-  const grid = h("div", { class: "nw-attention-grid", role: "group", "aria-label": "Heads" });
-  const heads = h("div", { class: "nw-attention-heads" }, h("p", { class: "nw-attention-name" },
-    "All heads, one row per layer. Below each head: its mean entropy in nats (0 if one token gets everything)."), grid);
-  grid.addEventListener("keydown", event => {
+  const heads = h("div", { class: "nw-choice nw-attention-heads", role: "group", "aria-label": "Heads" });
+  const strip = primary(heads);
+  heads.addEventListener("keydown", event => {
     const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: data.heads, ArrowUp: -data.heads }[event.key] ?? 0;
     const from = thumbs.findIndex(thumb => thumb.button === event.target), to = from + step;
     if (!step || to < 0 || to >= thumbs.length) return;
     event.preventDefault();
-    thumbs.forEach((thumb, i) => { thumb.button.tabIndex = i === to ? 0 : -1; });
     thumbs[to].button.focus();
+    put(model, asMain(to));
   });
   /** @param {Float64Array} map @param {number} i */
   function thumbOf(map, i) {
     const canvas = h("canvas", { "aria-hidden": "true" }), tag = h("span", { class: "nw-attention-tag" });
-    const spread = entropies[i].toFixed(2);
-    const words = [h("span", { class: "nw-attention-thumb" }, canvas, tag), h("span", {}, spread)];
-    const choose = () => put(model, { layer: layerOf(i), head: headOf(i) });
-    const label = `Layer ${nameOf(i)}, head ${headOf(i)}, entropy ${spread} nats`;
-    const element = button(words, choose, { "aria-label": label, tabindex: -1 });
+    const label = `${head(i)}, mean entropy ${entropies[i].toFixed(2)} nats`;
+    const element = button([canvas, tag], () => put(model, asMain(i)),
+      { "aria-label": label, title: label, tabindex: -1 });
     return { canvas, tag, small: pooled(map, data.S, THUMB), top: 0, button: element };
   }
-  function fillGrid() {
-    heads.hidden = !many();
-    grid.style.setProperty("--heads", String(data.heads));
+  function fillHeads() {
+    strip.hidden = !many();
     thumbs = data.maps.map(thumbOf);
-    grid.replaceChildren(...thumbs.map(thumb => thumb.button));
+    heads.replaceChildren(...Array.from({ length: data.layers }, (_, layer) => {
+      const from = layer * data.heads, own = thumbs.slice(from, from + data.heads).map(thumb => thumb.button);
+      return h("div", { class: "nw-attention-layer" }, h("span", {}, `layer ${nameOf(from)}`), h("div", {}, own));
+    }));
   }
 
   /**
-   * One side of the numbers: a slider for the token, the text around it, and the strongest on the other axis.
+   * The strongest weights of a row or a column, and a slider for it.
    * @param {"row" | "column"} kind
    * @param {string} label
    * @param {"token" | "key"} trait
-   * @param {string} words
+   * @param {string} does
    */
-  function side(kind, label, trait, words) {
+  function side(kind, label, trait, does) {
     const field = slider(frame, trait, { label, low: 0, high: 127, step: 1 });
     const input = /** @type {HTMLInputElement} */ (field.control), output = field.querySelector("output");
+    field.classList.add(`nw-attention-${kind}`);
     const text = h("p", { class: "nw-attention-context" }), rest = h("p", { class: "nw-muted nw-attention-rest" });
     const name = h("p", { class: "nw-attention-name" });
     const other = kind === "row" ? "column" : "row", otherTrait = kind === "row" ? "key" : "token";
     const entries = Array.from({ length: LISTED }, () => {
-      const token = h("span", { class: "nw-attention-token" }), bars = [h("i"), h("i")], values = [h("b"), h("b")];
+      const token = h("span", { class: "nw-attention-token" }), values = [h("b"), h("b")];
+      const bars = [h("i", { class: "nw-moves" }), h("i", { class: "nw-moves" })];
       const look = () => point({ ...locked(), [other]: entry.index }), leave = () => point(locked());
       const entry = {
         token, bars, values, index: 0,
@@ -145,15 +168,17 @@ export default widget(frame => {
     /** @param {Required<Spot>} place */
     function show(place) {
       const [from, to] = kind === "row" ? [tokens, keys] : [keys, tokens], here = place[kind];
+      input.setAttribute("aria-valuetext", `${here}: ${visible(from[here].slice(0, 40))}`);
+      if (output) output.textContent = String(here);
+      if (!open) return;
       const lines = panels.map(panel => (kind === "row" ? rowOf : columnOf)(panel.map, here, data.S));
       const [before, itself, after] = context(from, here);
       text.replaceChildren(h("span", {}, before), h("mark", {}, itself), h("span", {}, after));
-      input.setAttribute("aria-valuetext", `${here}: ${visible(from[here].slice(0, 40))}`);
-      if (output) output.textContent = String(here);
       const best = strongest(lines[0], lines[1], LISTED), spread = lines.map(p => entropy(p).toFixed(2)).join(" | ");
-      const nats = kind === "row" ? ` (entropy ${spread} nats)` : "";
-      name.textContent = words + (lines[1] ? ", left | right" : "") + nats;
-      list.setAttribute("aria-label", words);
+      const nats = kind === "row" ? `, entropy ${spread} nats` : "";
+      name.replaceChildren(h("b", {}, quoted(from[here])), ` ${does}`,
+        h("span", { class: "nw-muted" }, (lines[1] ? " (left | right)" : "") + nats));
+      list.setAttribute("aria-label", `${quoted(from[here])} ${does}`);
       entries.forEach((entry, k) => {
         entry.button.hidden = k >= best.length;
         if (k >= best.length) return;
@@ -170,23 +195,30 @@ export default widget(frame => {
       const left = lines.map(p => share(Math.max(0, sum(p) - sum(best.map(i => p[i]))))).join(" | ");
       rest.textContent = others > 0 ? `the other ${others} together: ${left}` : "";
     }
-    const element = h("div", { class: `nw-attention-side nw-attention-${kind}` }, field, text, name, list, rest);
-    return { show, input, element };
+    const element = h("div", { class: `nw-attention-side nw-attention-${kind}` }, name, text, list, rest);
+    return { show, input, field, element };
   }
 
-  const said = h("p", { class: "nw-attention-said" }), say = announcer(frame);
+  const said = h("p", { class: "nw-visually-hidden nw-attention-said" }), say = announcer(frame);
 
-  /** Points at a cell in every panel; the numbers beside it follow only if `numbers` is set.
-   * @param {Required<Spot>} place */
-  function point(place, numbers = false) {
-    panels.forEach(panel => panel.head.mark(place));
-    if (numbers) [row, column].forEach(part => part.show(place));
-    /** @param {string[]} list @param {number} i */
-    const name = (list, i) => `“${visible(list[i].slice(0, 40))}” (${i})`;
-    const masked = data.causal && place.column > place.row;
-    const values = panels.map(panel => share(panel.map[place.row * data.S + place.column])).join(" | ");
-    const how = masked ? "masked, because it comes later" : values;
-    said.textContent = `${name(tokens, place.row)} looks at ${name(keys, place.column)}: ${how}`;
+  /** Points at a cell in every panel. @param {Required<Spot>} place */
+  function point(place) {
+    const { row: t, column: s } = place, masked = data.causal && s > t;
+    const shareIn = (/** @type {Panel} */ panel) => share(panel.map[t * data.S + s]);
+    const looks = `${quoted(tokens[t])} looks at ${quoted(keys[s])}`, how = "masked, because it comes later";
+    panels.forEach(panel => {
+      panel.head.mark(place);
+      const at = panel.head.spot(place), shown = preview !== null || panel.head.element === document.activeElement;
+      panel.tip.remove();
+      if (!shown || !at) return;
+      panel.tip.textContent = masked ? `${quoted(keys[s])} comes later: masked` : `${looks}: ${shareIn(panel)}`;
+      panel.head.element.append(panel.tip);
+      const { offsetWidth: wide, offsetHeight: high } = panel.tip, most = panel.head.element.clientWidth - wide;
+      panel.tip.style.left = `${Math.max(0, Math.min(most, at.x - wide / 2))}px`;
+      panel.tip.style.top = `${at.y - high - 6}px`;
+    });
+    said.textContent = `${quoted(tokens[t])} (${t}) looks at ${quoted(keys[s])} (${s}): `
+      + (masked ? how : panels.map(shareIn).join(" | "));
   }
   /** A name at the edge means its row and its column if the tokens look at each other.
    * @param {Spot} spot @returns {Required<Spot>} */
@@ -196,38 +228,63 @@ export default widget(frame => {
   };
   /** @param {Spot | null} spot */
   function hover(spot) {
-    if (!spot && !preview) return;
     preview = spot && whole(spot);
-    point(preview ?? locked(), true);
+    point(preview ?? locked());
+  }
+  /** @param {Required<Spot>} spot */
+  function move({ row: token, column: key }) {
+    preview = null;
+    put(model, { token, key });
+    point(locked()); // the next key starts from there
   }
   /** @param {Spot} spot */
   function pick(spot) {
-    const { row: token, column: key } = whole(spot);
-    preview = null;
-    put(model, { token, key });
+    move(whole(spot));
+    show(true);
   }
+
+  // The strongest weights: a click on the map or Enter opens them, × or Escape closes them.
+  const row = side("row", "Token that looks (row)", "token", "looks at");
+  const column = side("column", "Token looked at (column)", "key", "is looked at by");
+  const lists = h("section", { class: "nw-attention-lists", "aria-label": "The strongest weights", hidden: true },
+    row.element, column.element,
+    button("×", () => show(false), { class: "nw-attention-close", "aria-label": "Close", title: "Close (Escape)" }));
+  /** @param {boolean} now */
+  function show(now) {
+    const within = lists.contains(document.activeElement);
+    open = now;
+    lists.hidden = !open;
+    [row, column].forEach(part => part.show(locked()));
+    if (!open && within) panels[0].head.element.focus({ preventScroll: true });
+  }
+  root.addEventListener("keydown", event => {
+    if (event.key !== "Escape" || !open) return;
+    event.preventDefault();
+    show(false);
+  });
 
   const figures = h("div", { class: "nw-attention-panels" });
   let ends = /** @type {(() => void)[]} */ ([]);
   cleanup(() => ends.forEach(f => f()));
   /** @param {number} i */
-  const caption = i => `Layer ${nameOf(i)}, head ${headOf(i)}: mean entropy ${number(entropies[i])} nats`;
-  /** @param {number} i */
-  const describe = i => `${many() ? caption(i) : "Attention map"}. ${data.T} rows, ${data.S} columns`
-    + `${data.causal ? ", later tokens masked" : ""}.`;
+  const describe = i => `${many() ? `${head(i)}: a` : "A"}ttention map, ${data.T} rows, ${data.S} columns`;
   /** @param {number[]} picked */
   function makePanels(picked) {
     ends.forEach(f => f());
     ends = [];
     figures.replaceChildren();
     panels = picked.map(i => {
-      const title = h("p", { class: "nw-attention-title" }), host = h("div");
+      const title = h("p", { class: "nw-muted nw-attention-title" }), host = h("div");
+      const tip = h("div", { class: "nw-tip", "aria-hidden": "true" });
       figures.append(h("div", {}, title, host));
       const head = drawHead(host, {
         cleanup: f => { ends.push(f); }, tokens, keys: get("key_tokens"), weights: data.maps[i], top,
-        causal: data.causal, hover, pick,
+        causal: data.causal, axes: true, hover, pick, move,
       });
-      return { title, head, data, map: data.maps[i] };
+      head.element.setAttribute("aria-description",
+        "Arrow keys move the chosen cell. Enter lists the strongest weights.");
+      for (const event of ["focus", "blur"]) head.element.addEventListener(event, () => point(preview ?? locked()));
+      return { title, tip, head, data, map: data.maps[i] };
     });
   }
   function showHeads() {
@@ -238,7 +295,7 @@ export default widget(frame => {
     panels.forEach((panel, side) => {
       const i = picked[side];
       panel.map = data.maps[i];
-      panel.title.replaceChildren(...(two ? [h("b", {}, side ? "Right" : "Left"), " "] : []), many() ? caption(i) : "");
+      panel.title.textContent = (two ? `${side ? "Right" : "Left"}: ` : "") + (many() ? head(i) : "");
       panel.head.show({ weights: panel.map, top, label: describe(i) });
     });
     thumbs.forEach((thumb, i) => {
@@ -249,13 +306,17 @@ export default widget(frame => {
       if (thumb.top !== top) paintHeat(thumb.canvas, thumb.small, (thumb.top = top));
     });
     root.toggleAttribute("data-two", two);
-    root.toggleAttribute("data-over", two || (data.S > 40 && data.S <= 56)); // a map with room for every name
     compare.textContent = two ? "Stop comparing" : "Compare two heads";
     compare.hidden = !many();
     swap.hidden = !two;
-    const full = top === 1 ? "1" : `${number(top)} or more`;
-    scale.replaceChildren(h("span", {}, "weight 0"), h("i"), h("span", {}, full));
-    point(locked(), true);
+    scale.textContent = `Full blue is a weight of ${top === 1 ? "1" : `${number(top)} or more`}.`;
+    const spreads = picked.map(i => number(entropies[i])).join(" | ");
+    spread.textContent = `Mean entropy of the rows: ${spreads} nats (0 if one token gets everything).`;
+    update();
+  }
+  function update() {
+    point(preview ?? locked());
+    [row, column].forEach(part => part.show(locked()));
   }
 
   /** @param {number} i */
@@ -270,10 +331,7 @@ export default widget(frame => {
     const [left, right] = chosen();
     put(model, { ...asMain(right), ...asBeside(left) });
   });
-  const scale = h("span", { class: "nw-attention-scale" });
-  const legend = h("div", { class: "nw-attention-legend" }, scale,
-    h("span", { class: "nw-attention-key" }, "the row that looks"),
-    h("span", { class: "nw-attention-key nw-attention-key2" }, "the column it looks at"));
+  const scale = h("span", { class: "nw-muted" }), spread = h("p", { class: "nw-muted" });
 
   // Data may change together with settings, in any order: whichever update comes first reads it.
   let raw = /** @type {unknown[]} */ ([]);
@@ -285,22 +343,18 @@ export default widget(frame => {
     keys = get("key_tokens") ?? tokens;
     data = unpacked(get("weights"));
     entropies = data.maps.map(map => headEntropy(map, data.S));
+    preview = null;
     row.input.max = String(data.T - 1);
     column.input.max = String(data.S - 1);
-    root.toggleAttribute("data-one", !many());
-    root.toggleAttribute("data-wide", data.heads > 6);
-    fillGrid();
+    fillHeads();
   }
-  const row = side("row", "Token that looks (row)", "token", "It looks at");
-  const column = side("column", "Token looked at (column)", "key", "Looked at by");
-  root.append(
-    h("div", { class: "nw-row nw-attention-tools" }, compare, swap, checkbox(frame, "stretch", "Stronger colors")),
-    h("div", { class: "nw-attention-parts" }, heads,
-      h("div", { class: "nw-attention-main" }, figures, said, legend), row.element, column.element));
+  root.append(strip, h("div", { class: "nw-drawing" }, figures, lists), said, more(
+    h("div", { class: "nw-row" }, compare, swap, checkbox(frame, "stretch", "Stronger colors"), scale),
+    h("div", { class: "nw-controls" }, row.field, column.field), spread));
   on("layer head beside stretch tokens key_tokens weights", showHeads);
   on("token key", () => {
     if (stale()) showHeads();
-    point(locked(), true);
+    update();
     say(said.textContent ?? "");
   });
 });

@@ -94,7 +94,7 @@ export default widget(frame => {
     from = 0;
 
   // Controls
-  const play = button("▶ Play", () => (film ? stop() : start()), { class: "nw-motion-play" });
+  const play = button("▶ Play", () => (film ? stop() : start()), { class: "nw-motion-play nw-go" });
   const field = slider(frame, "step", {
     label: "Step",
     step: 0.01,
@@ -592,10 +592,9 @@ export default widget(frame => {
   );
   root.append(
     h("div", { class: "nw-motion-controls" }, play, field),
-    h("div", { class: "nw-motion-chips", role: "group", "aria-label": "Steps" }, chips),
+    h("div", { class: "nw-motion-chips nw-choice", role: "group", "aria-label": "Steps" }, chips),
     told,
-    planes,
-    scene,
+    h("div", { class: "nw-drawing" }, planes, scene),
     fold,
   );
   planes.hidden = !plane;

@@ -4,14 +4,13 @@
 /** @import { ChatEvent, Turn } from "./chat_state.js" */
 import { after, begin, busy, headOf, shown, texts, transcript } from "./chat_state.js";
 import { client } from "./llama_client.js";
-import { announcer, button, enable, h, numberBox, put, range, slider, widget } from "./dom.js";
+import { announcer, button, enable, h, more, numberBox, primary, put, range, slider, widget } from "./dom.js";
 import { surpriseLevel } from "./playground_state.js";
 import { count, share, visible, whole } from "./text.js";
 
 const STEPS = 400; // tokens of one answer
 const CHIPS = 600; // tokens shown as such
 const ATTENDED = 5; // of them, those that are named
-const LEVELS = ["0.5 or more", "0.1 or more", "0.01 or more", "less"];
 
 const megabytes = (/** @type {number} */ bytes) => `${Math.round(bytes / 1e6)} MB`;
 
@@ -59,6 +58,7 @@ export default widget(frame => {
           const j = drawn[i].spans.length, span = h("span", {
             role: "button", tabindex: j || more ? -1 : 0, class: `nw-level${surpriseLevel(Math.log(token.p))}`,
             "aria-label": `${visible(token.text) || "(part of a character)"}, ${share(token.p)}`,
+            title: `p = ${share(token.p)}`,
             onclick: () => send({ type: "pick", turn: i, i: j }), onkeydown: event => step(event, i, j),
           }, token.text);
           drawn[i].spans.push(span);
@@ -107,13 +107,18 @@ export default widget(frame => {
     if (state.phase === "ready" && text.trim()) send({ type: "send", text: text.trim() });
   };
   const sendOrStop = () => { if (busy(state)) link.send({ type: "stop" }); else ask(); };
-  const sendButton = button("Send", sendOrStop, { class: "nw-chat-send" });
-  const loadButton = button("", () => { link.load(); }, { class: "nw-chat-load" });
+  const sendButton = button("Send", sendOrStop, { class: "nw-go nw-chat-send" });
+  const loadButton = button("", () => { link.load(); }, { class: "nw-go nw-chat-load" });
   const bar = h("progress", { max: 1, value: 0, "aria-label": "Loading the model" });
   const said = h("p", { class: "nw-chat-said", role: "status" });
-  /** @type {HTMLElement[]} */
-  const examples = get("examples").map((/** @type {string} */ text) =>
-    button(text, () => { put(model, { prompt: text }); ask(text); }));
+  /** @type {string[]} */
+  const examples = get("examples");
+  const example = h("select", { onchange: () => { // to change or send as it is
+    if (example.selectedIndex) put(model, { prompt: examples[example.selectedIndex - 1] });
+    example.selectedIndex = 0;
+    box.focus();
+  } }, h("option", {}, "pick a message"), examples.map(text => h("option", {}, text)));
+  const tries = h("label", { class: "nw-field nw-chat-tries" }, h("span", {}, "Or ask"), example);
   const ready = h("div", { class: "nw-chat-ask" }, box, sendButton);
 
   // The next token
@@ -144,9 +149,6 @@ export default widget(frame => {
   const which = ["block", "head"].map((label, i) => range({
     label, low: 1, high: 1, step: 1, set: value => { if (i) head = value; else layer = value; paint(); },
   }));
-  const tokens = h("details", { class: "nw-chat-tokens", ontoggle: () => { open = tokens.open; paint(); } },
-    h("summary", {}, "Every token, and attention"), told, chips,
-    h("div", { class: "nw-controls" }, which.map(({ field }) => field)), attended);
   function paintChips() {
     if (!open) return;
     const all = transcript(state), from = Math.max(0, all.length - CHIPS), weights = headOf(state, layer, head);
@@ -188,17 +190,17 @@ export default widget(frame => {
     const rate = (wrote - 1) / Math.max(0.001, (ended - began) / 1000);
     const wroteIt = `${count(wrote, "token")}${wrote > 1 ? `, ${rate.toFixed(0)} per second` : ""}`;
     loadButton.textContent = phase === "broken" ? "Try again"
-      : `Load the model: ${megabytes(get("file_size"))}, stays on this device`;
+      : `▶ Load the model: ${megabytes(get("file_size"))}, stays on this device`;
     const away = phase === "away" || phase === "broken";
     loadButton.hidden = !away;
     bar.hidden = phase !== "loading";
     bar.value = size ? filled / size : 0;
     ready.hidden = away || phase === "loading" || phase === "missing";
-    examples.forEach(one => { one.hidden = ready.hidden; });
+    tries.hidden = ready.hidden || !examples.length;
     sendButton.textContent = working ? "Stop" : "Send";
     enable(working || box.value.trim() !== "", sendButton);
     said.textContent = phase === "loading" ? `Loading: ${megabytes(filled)} of ${megabytes(size)}.`
-      : phase === "missing" ? "This copy of the page has no model in it, so it can't answer here. Above is "
+      : phase === "missing" ? "This copy of the page has no model in it, so it can't answer here. Below is "
         + "what the model wrote when the page was made."
       : phase === "reading" ? `Reading: ${whole(read)} of ${count(prompt.length, "token")}.`
       : phase === "writing" ? `Writing: ${wroteIt}.`
@@ -216,18 +218,18 @@ export default widget(frame => {
   const again = button("Answer again", () => send({ type: "again" }));
   const clear = button("New chat", () => send({ type: "clear" }));
   const decimals = (/** @type {number} */ x) => x.toFixed(2);
-  root.append(log,
-    h("p", { class: "nw-chat-legend nw-muted" }, h("span", {}, "p of each token:"), LEVELS.map((text, i) =>
-      h("span", {}, h("i", { class: `nw-level${i}` }, "a"), text))),
-    loadButton, bar, ready, examples.length ? h("div", { class: "nw-row" }, examples) : "", said,
-    title, bars,
+  const rest = more(
     h("div", { class: "nw-controls" },
+      slider(frame, "top_p", { label: "top-p", shown: decimals }), numberBox(frame, "seed", "seed")),
+    h("div", { class: "nw-row" }, again, clear),
+    h("p", { class: "nw-chat-title" }, "Every token, and attention"), told, chips,
+    h("div", { class: "nw-controls" }, which.map(({ field }) => field)), attended);
+  rest.addEventListener("toggle", () => { open = rest.open; paint(); });
+  root.append(
+    primary(loadButton, bar, said), h("div", { class: "nw-drawing" }, log, title, bars), ready,
+    h("div", { class: "nw-controls" }, tries,
       slider(frame, "temperature", { label: "temperature", step: 0.05, shown: decimals })),
-    h("details", { class: "nw-chat-more" }, h("summary", {}, "More"),
-      h("div", { class: "nw-controls" },
-        slider(frame, "top_p", { label: "top-p", shown: decimals }), numberBox(frame, "seed", "seed")),
-      h("div", { class: "nw-row" }, again, clear)),
-    tokens);
+    rest);
   on("prompt", () => {
     if (box.value !== get("prompt")) box.value = get("prompt");
     paint();

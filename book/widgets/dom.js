@@ -162,6 +162,20 @@ export function select({ model, on }, name, label, options) {
   return h("label", { class: "nw-field" }, h("span", {}, label), input);
 }
 
+/**
+ * The same as a row of buttons, of which one is chosen.
+ * @param {Frame} frame
+ * @param {string} name
+ * @param {string} label
+ * @param {[value: string | number, words: string][]} options
+ */
+export function choice({ model, on }, name, label, options) {
+  const buttons = options.map(([value, words]) => button(words, () => put(model, { [name]: value })));
+  on(name, () => buttons.forEach((one, i) =>
+    one.setAttribute("aria-pressed", String(options[i][0] === model.get(name)))));
+  return h("div", { class: "nw-choice", role: "group", "aria-label": label }, buttons);
+}
+
 /** A whole number to type, such as a seed. @param {Frame} frame @param {string} name @param {string} label */
 export function numberBox({ model, on }, name, label) {
   const { low, high } = model.get("bounds")[name];

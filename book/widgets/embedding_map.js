@@ -238,7 +238,8 @@ export default widget(frame => {
     pen.setLineDash([]);
     pen.beginPath();
     pen.moveTo(x + dx, y + dy);
-    for (const side of [-0.4, 0.4]) pen.lineTo(x + dx - 12 * Math.cos(turn + side), y + dy - 12 * Math.sin(turn + side));
+    for (const side of [-0.4, 0.4])
+      pen.lineTo(x + dx - 12 * Math.cos(turn + side), y + dy - 12 * Math.sin(turn + side));
     pen.fill();
   }
 

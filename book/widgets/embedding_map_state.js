@@ -2,7 +2,10 @@
 // Where words lie and which are near: the arithmetic of embedding_map.js, as in embedding_map.py.
 import { fromBase64 } from "./model.js";
 
-/** @typedef {{ K: number, W: number, C: number, rows: Float32Array[], directions: number[][] }} Space  rows: centered */
+/**
+ * rows: the tables, centered.
+ * @typedef {{ K: number, W: number, C: number, rows: Float32Array[], directions: number[][] }} Space
+ */
 
 /**
  * The tables that Python packed, each centered on its own mean.

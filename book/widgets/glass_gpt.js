@@ -442,7 +442,7 @@ export default widget(frame => {
         next();
       }
     },
-    { class: "nw-glass-play" },
+    { class: "nw-glass-play nw-go" },
   );
   const before = button("Before training", () => put(model, { trained: !get("trained") }), {
     "aria-pressed": "false",
@@ -535,7 +535,7 @@ export default widget(frame => {
     h("div", { class: "nw-glass-controls" }, promptField, play, before, more),
     h(
       "div",
-      { class: "nw-glass-picture" },
+      { class: "nw-drawing nw-glass-picture" },
       scroll,
       poem,
       h("div", { class: "nw-glass-dock" }, ending.element, lens.element),

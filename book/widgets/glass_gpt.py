@@ -318,5 +318,5 @@ def opening(focus: str = "") -> GlassGPT:
     model, tokenizer = load_gpt("poems")
     config = model.config
     caption = OPENINGS[focus].format(C=config.channels, units=4 * config.channels, V=config.vocab_size)
-    title = "A GPT that writes poems, from its prompt to the next word"
+    title = "What happens inside a GPT before it says the next word?"
     return GlassGPT(model, tokenizer, after="\n", focus=focus, seed=4, title=title, caption=caption)

@@ -13,8 +13,9 @@ import { fixed, last, number, share, whole } from "./text.js";
 const SLICE = 7, MOST = 20_000; // milliseconds of training in a frame; steps
 const SIZE = 250, HIGH = 140; // the map of letters, and the chart
 /** @type {[string, string][]} */
-const BUGS = [["none", "no bug"], ["never clear", "gradients never cleared"], ["equal start", "all weights start equal"],
-  ["sorted", "examples sorted by their answer"], ["slope", "the slope of tanh forgotten"]];
+const BUGS = [["none", "no bug"], ["never clear", "gradients never cleared"],
+  ["equal start", "all weights start equal"], ["sorted", "examples sorted by their answer"],
+  ["slope", "the slope of tanh forgotten"]];
 
 /** Means over a window, at most `points` of them: what a curve of thousands of noisy losses shows.
  * @param {number[]} losses @returns {[step: number, loss: number][]} */
@@ -187,7 +188,8 @@ export default widget(frame => {
 
   function drawChart() {
     if (!width) return;
-    const { losses } = net, points = curve(losses), top = Math.max(3.5, Math.min(6, ...points.map(([, y]) => y).slice(-1)));
+    const { losses } = net, points = curve(losses);
+    const top = Math.max(3.5, Math.min(6, points.at(-1)?.[1] ?? 0));
     const { x, y, box: inner, marks } = axes({ width, height: HIGH, left: 30, right: 8, top: 6, bottom: 20,
       x: { low: 0, high: Math.max(1000, losses.length), about: 3 }, y: { low: 1.9, high: top, about: 3 } });
     /** @param {number} at @param {string} words */

@@ -131,7 +131,10 @@ export function exciting({ ids, weights }, options, looked = 300) {
   return most.map(({ high, low }) => [shown(high), shown(low)]);
 }
 
-/** The mean loss at places spread evenly over the text, whatever the batches are. @param {Net} net @param {Options} options */
+/**
+ * The mean loss at places spread evenly over the text, whatever the batches are.
+ * @param {Net} net @param {Options} options
+ */
 export function textLoss({ ids, weights }, options, looked = 500) {
   const apart = Math.max(1, Math.floor((ids.length - LETTERS) / looked));
   let total = 0, n = 0;
@@ -140,7 +143,7 @@ export function textLoss({ ids, weights }, options, looked = 500) {
   return total / n;
 }
 
-/** What counting pairs of letters in this text gives, in nats per letter: chapter 1's bigram. @param {Uint8Array} ids */
+/** The loss of counting pairs of letters in this text, in nats: chapter 1's bigram. @param {Uint8Array} ids */
 export function bigramLoss(ids) {
   const pairs = new Float64Array(V * V), single = new Float64Array(V);
   for (let i = 1; i < ids.length; i++) {

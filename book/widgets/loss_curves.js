@@ -5,15 +5,20 @@
 /** @import { Mark } from "./types.js" */
 import { drawHead } from "./attention_draw.js";
 import { COLORS, DASHES, axes, dot, line, penPath, text } from "./chart.js";
-import { button, checkbox, drawn, enable, h, put, s, select, slider, widget } from "./dom.js";
+import {
+  animator, button, checkbox, drawn, eased, enable, h, more, primary, put, range, s, select, slider, widget,
+} from "./dom.js";
 import { argmax, sum } from "./formulas.js";
-import { after, begin, cursorOf, lastStep, lossAxis, notesOf, reading, shotAt, subject, tellers, total }
-  from "./loss_curves_state.js";
+import {
+  after, apart, begin, cursorOf, lastStep, lossAxis, notesOf, onCurve, reading, shotAt, subject, tellers, total,
+} from "./loss_curves_state.js";
 import { count, fixed, last, number, unpack, visible, whole } from "./text.js";
 
-const TALL = 268, MARGIN = { left: 46, right: 12, top: 28, bottom: 40 };
+const TALL = 256, MARGIN = { left: 46, right: 12, top: 32, bottom: 40 };
 const NEAR = 9; // pixels: this close to a snapshot, the pointer means the snapshot
-const PACE = 1100; // milliseconds from one snapshot to the next
+const PACE = 1300, SLIDE = 400, ALL = 2500; // milliseconds: a snapshot, the way to the next, the way along all steps
+const LABELED = 4; // curves at most that have labels at the cursor; more are in a table
+const LINE = 20, LINES = 12; // of a sample: pixels of a line, lines at most without scrolling
 
 /** @param {number | null} loss */
 const lossText = loss => (loss === null ? "–" : Math.abs(loss) < 100 ? fixed(loss, 3) : number(loss));
@@ -55,6 +60,19 @@ function curveMarks(curve, i, mean, smooth, point) {
   return marks;
 }
 
+/**
+ * What a curve's label says of it at a step, in full and in brief.
+ * @param {Curve} curve @param {number[]} mean @param {number} step
+ */
+export function labelsOf(curve, mean, step) {
+  const { at, training, held, heldAt } = reading(curve, mean, step);
+  if (training === null) return [];
+  const ended = step > curve.count && Math.round(at) < step - 1 ? ` at ${stepText(at)}` : "";
+  const brief = `${curve.name ? `${curve.name.slice(0, 24)} ` : ""}${lossText(training)}${ended}`;
+  return held === null ? [brief]
+    : [`${brief}, held-out ${lossText(held)}${heldAt === step ? "" : ` at ${stepText(heldAt)}`}`, brief];
+}
+
 /** Calls f with some values, unless they are the ones it was called with last. @param {(...values: any[]) => void} f */
 function onNews(f) {
   /** @type {unknown[]} */
@@ -92,12 +110,13 @@ export default widget(frame => {
   // The chart
 
   const cursor = s("g"), preview = s("g"), picture = s("svg", { role: "img", class: "nw-loss-picture", height: TALL });
-  const input = h("input", { type: "range", min: 0, step: 1,
-    oninput: () => send({ type: "choose", step: Number(input.value) }) });
-  const scrub = h("label", { class: "nw-loss-scrub" }, h("span", { class: "nw-visually-hidden" }, "Step"), input);
-  const chart = h("div", { class: "nw-loss-chart" }, picture, scrub), notes = h("div");
+  const scrub = range({ label: "Step", low: 0, high: 1, step: 1, shown: stepText,
+    set: step => send({ type: "choose", step }) });
+  const chart = h("div", { class: "nw-loss-chart" }, picture), notes = h("div");
+  const pen = document.createElement("canvas").getContext("2d");
   /** @type {ReturnType<typeof axes>} */
   let plot;
+  let lineLabels = /** @type {[y: number, left: boolean][]} */ ([]);
   /** @param {number} step @param {number} loss @returns {[x: number, y: number, over: boolean]} */
   const point = (step, loss) => {
     const y = plot.y.at(loss), { top, bottom } = plot.box;
@@ -118,19 +137,22 @@ export default widget(frame => {
     const { left, right, bottom } = plot.box;
     const marks = [...plot.marks, text(get("ylabel") + (log ? ", log scale" : ""), 2, 12, "start", plain),
       text(even ? "step" : "step, log scale", right, bottom + 33, "end", plain)];
+    lineLabels = [];
     const labels = lines.map(([words, loss], i) => {
       const [, y, over] = point(0, loss);
       if (over) return [];
       marks.push(line(left, y, right, y, { class: "nw-loss-line", "stroke-dasharray": DASHES[1 + i % 3] }));
       const covered = curves.some((c, j) =>
         c.x.some((step, k) => step > 0.65 * across && Math.abs(point(step, means[j][k])[1] - y + 10) < 12));
+      lineLabels.push([y - 5, covered]);
       const halo = { class: "nw-muted nw-loss-halo" }, label = `${words} ${lossText(loss)}`;
       return [covered ? text(label, left + 5, y - 5, "start", halo) : text(label, right, y - 5, "end", halo)];
     });
     const drawnCurves = curves.map((curve, i) => curveMarks(curve, i, means[i], smooth, point));
     for (const ghost of [true, false]) marks.push(...drawnCurves.filter((_, i) => curves[i].ghost === ghost).flat());
     for (const { step } of subject(state)?.snapshots ?? [])
-      marks.push(["path", { class: "nw-loss-shot", d: `M${plot.x.at(step) - 5} ${bottom + 5}h10l-5 -8z` }]);
+      marks.push(["path", { class: "nw-loss-shot", d: `M${plot.x.at(step) - 5} ${bottom + 5}h10l-5 -8z` },
+        ["title", {}, `Snapshot after ${stepText(step)} steps`]]);
     picture.setAttribute("viewBox", `0 0 ${width} ${TALL}`);
     picture.setAttribute("width", String(width));
     picture.replaceChildren(...drawn([...marks, ...labels.flat()]), preview, cursor);
@@ -140,20 +162,54 @@ export default widget(frame => {
     }).join(" ")}`);
     const said = notesOf(state, log ? Infinity : range.high);
     notes.replaceChildren(...said.map(words => h("p", { class: "nw-muted" }, words)));
-    scrub.style.marginLeft = `${left - 8}px`;
-    scrub.style.width = `${right - left + 16}px`;
+    if (pen) pen.font = `650 12.5px ${getComputedStyle(picture).fontFamily}`;
   });
 
-  /** @param {SVGElement} group @param {number} step @param {string} kind */
-  function drawCursor(group, step, kind) {
-    const x = plot.x.at(step), marks = [line(x, plot.box.top, x, plot.box.bottom, { class: `nw-loss-cursor${kind}` })];
-    state.curves.forEach((curve, i) => {
-      const { at, training } = reading(curve, state.means[i], step);
-      if (training === null || step > curve.count + 1) return;
-      const [cx, cy, over] = point(at, training), style = `fill:Canvas;stroke:${colorOf(curve, i)};stroke-width:2`;
-      if (!over) marks.push(["circle", { cx, cy, r: 4, style }]);
-    });
+  /** A line across the curves, and what they read there. @param {SVGElement} group @param {number} step
+   * @param {string} kind @param {boolean} labeled */
+  function drawCursor(group, step, kind, labeled) {
+    const { left, right, top, bottom } = plot.box, { curves, means } = state, x = plot.x.at(step);
+    const marks = [line(x, top, x, bottom, { class: `nw-loss-cursor${kind}` })];
+    /** @param {string} words */
+    const measure = words => pen?.measureText(words).width ?? 0;
+    const found = curves.map((curve, i) => {
+      const color = colorOf(curve, i), [on, loss] = onCurve(curve, means[i], step);
+      const [cx, cy, over] = point(on ?? 0, loss ?? Infinity);
+      if (loss !== undefined && step <= curve.count + 1 && !over)
+        marks.push(["circle", { cx, cy, r: 4.5, style: `fill:Canvas;stroke:${color};stroke-width:2.5` }]);
+      const all = labelsOf(curve, means[i], Math.round(step));
+      const words = all.find(one => measure(one) < width - 4) ?? all.at(-1) ?? "", wide = measure(words);
+      const start = Math.min(cx < (left + right) / 2 ? cx + 9 : cx - 9 - wide, width - wide - 2);
+      const from = Math.max(wide < width - left - 5 ? left + 3 : 2, start);
+      const under = curve.x.map((step, j) => point(step, means[i][j])) // its own curve, where the label is
+        .filter(([px]) => px > from - 4 && px < from + wide + 4).map(([, py]) => py).concat(cy);
+      return { words, color, from, y: cy, above: Math.min(...under) - 8, below: Math.max(...under) + 18 };
+    }).filter(one => one.words).sort((a, b) => a.y - b.y);
+    if (labeled) marks.push(text(`after ${count(Math.round(step), "step")}`, Math.min(right, Math.max(left + 40, x)),
+      top - 4, x > right - 50 ? "end" : "middle", { class: "nw-loss-halo nw-loss-after" }));
+    if (labeled && curves.length <= LABELED) {
+      const taken = lineLabels.filter(([, atLeft]) => atLeft === (x < width / 2)).map(([y]) => y), low = bottom - 5;
+      const wanted = found.map(({ above, below }, i) =>
+        ((i && i === found.length - 1 && below <= low) || above < top + 11 ? below : above));
+      apart(wanted, taken, 15, top + 11, low).forEach((y, i) => {
+        const { words, from, color } = found[i];
+        marks.push(text(words, from, y, "start", { class: "nw-loss-halo nw-loss-label", style: `fill:${color}` }));
+      });
+    }
     group.replaceChildren(...drawn(marks));
+  }
+
+  // The cursor slides to a step that's far away.
+  const slide = animator(frame);
+  let at = /** @type {number | null} */ (null), aim = -1;
+  function slideTo(/** @type {number} */ to, ms = SLIDE) {
+    const again = () => drawCursor(cursor, at ?? to, "", state.preview === null);
+    if (slide.running() && to === aim) { again(); return; }
+    const from = plot.x.at(at ?? to), end = plot.x.at(aim = to);
+    slide.run(Math.abs(end - from) < NEAR + 3 ? 0 : ms, (x, over) => {
+      at = over ? to : plot.x.back(from + (end - from) * eased(x));
+      again();
+    });
   }
 
   /** The step under the pointer. @param {MouseEvent} event */
@@ -177,13 +233,15 @@ export default widget(frame => {
   for (const end of ["pointerup", "pointercancel"]) picture.addEventListener(end, () => { held = false; });
   picture.addEventListener("pointerleave", () => send({ type: "preview", step: null }));
 
-  // What the cursor reads
+  // What the cursor reads: in a table, where labels would be too many
 
   const table = h("table", { class: "nw-loss-read" });
 
   /** @param {number} step */
   function showReadings(step) {
     const { curves, means, smooth } = state, tested = curves.some(curve => curve.held.length), far = lastStep(curves);
+    table.hidden = curves.length <= LABELED;
+    if (table.hidden) return;
     const cell = (/** @type {number | null} */ loss, /** @type {number | null} */ at) =>
       h("td", {}, lossText(loss), at !== null && h("span", { class: "nw-muted" }, ` at ${stepText(at)}`));
     const rows = curves.map((curve, i) => {
@@ -204,9 +262,9 @@ export default widget(frame => {
 
   function showScrubber() {
     const { curves, means } = state, step = cursorOf(state);
-    input.max = String(total(curves));
-    input.value = String(step);
-    input.setAttribute("aria-valuetext", `step ${stepText(step)}: ${curves.map((curve, i) => {
+    scrub.input.max = String(total(curves));
+    scrub.show(step);
+    scrub.input.setAttribute("aria-valuetext", `step ${stepText(step)}: ${curves.map((curve, i) => {
       const { training, held } = reading(curve, means[i], step);
       return `${curve.name} training ${lossText(training)}${held === null ? "" : `, held-out ${lossText(held)}`}`;
     }).join("; ")}`);
@@ -216,13 +274,21 @@ export default widget(frame => {
 
   const when = h("p", { class: "nw-muted" });
   const sample = h("pre", { class: "nw-loss-text", tabindex: 0, role: "region", "aria-label": "Sample text" });
-  const words = h("div", { class: "nw-loss-words" }, when, sample), bars = h("div", { class: "nw-loss-bars" });
-  const map = h("div", { class: "nw-loss-map" },
-    h("p", { class: "nw-muted" }, "attention: rows look at columns, full blue = 1"));
-  const looks = h("p", { class: "nw-muted" }), playing = button("Play", () => send({ type: "play" }));
-  const stops = h("div", { class: "nw-row nw-loss-stops", role: "group", "aria-label": "Snapshots, by step" },
-    h("span", { class: "nw-muted" }, "Snapshots"), playing);
-  const panel = h("section", { class: "nw-loss-panel", "aria-label": "Snapshot" }, stops,
+  const past = h("pre", { class: "nw-loss-text nw-loss-past", "aria-hidden": "true" }); // what fades away
+  const paper = h("div", { class: "nw-loss-paper" }, sample, past), turn = animator(frame);
+  const words = h("div", { class: "nw-loss-words" }, when, paper), bars = h("div", { class: "nw-loss-bars" });
+  const map = h("div", { class: "nw-loss-map" });
+  const looks = h("p", { class: "nw-muted" });
+  const playing = button("▶ Play", () => {
+    if (subject(state)) { send({ type: "play" }); return; }
+    at = 0; // no snapshots: the cursor goes along the curves once
+    aim = -1;
+    send({ type: "choose", step: lastStep(state.curves) });
+    slideTo(cursorOf(state), ALL);
+  }, { class: "nw-go" });
+  const stops = h("div", { class: "nw-choice nw-loss-stops", role: "group", "aria-label": "Snapshots, by step" },
+    h("span", { class: "nw-muted" }, "Snapshots"));
+  const panel = h("section", { class: "nw-loss-panel", "aria-label": "Snapshot" },
     h("div", { class: "nw-loss-shots" }, words, bars, map));
   /** @type {HTMLElement[]} */
   let stopButtons = [];
@@ -230,10 +296,10 @@ export default widget(frame => {
   /** @param {number} step */
   function showPanel(step) {
     const curve = subject(state);
-    panel.hidden = !curve;
+    panel.hidden = stops.hidden = !curve;
+    playing.textContent = state.playing ? "❚❚ Pause" : "▶ Play";
     if (!curve) return;
     const { steps, index } = shotAt(curve, step);
-    playing.textContent = state.playing ? "Hold" : "Play";
     if (stopButtons.some((stop, i) => stop.textContent !== stepText(steps[i] ?? -1)))
       stopButtons.splice(0).forEach(stop => stop.remove());
     for (const at of steps.slice(stopButtons.length)) // a run takes more of them: those that are there keep the focus
@@ -241,14 +307,43 @@ export default widget(frame => {
         { "aria-label": `Snapshot after ${stepText(at)} steps` }));
     stops.append(...stopButtons.filter(stop => stop.parentNode !== stops));
     stopButtons.forEach((stop, i) => stop.setAttribute("aria-current", String(i === index)));
-    showShot(curve.snapshots[index], curve.snapshots, curve.prompt, curve.tokens, get("head"));
+    words.hidden = !curve.snapshots.some(other => other.text);
+    fit(curve.snapshots, width);
+    const name = tellers(state.curves).length > 1 ? curve.name : "";
+    showShot(curve.snapshots[index], name || "sample", curve.prompt, curve.tokens, get("head"));
   }
 
-  const showShot = onNews((/** @type {Shot} */ shot, /** @type {Shot[]} */ shots, /** @type {string[]} */ prompt,
+  /** The sample's box is as high as the longest sample, up to so many lines, and always whole ones. */
+  const fit = onNews((/** @type {Shot[]} */ shots) => {
+    turn.stop();
+    past.style.height = "auto";
+    const lines = shots.map(shot => {
+      past.textContent = shot.text;
+      return Math.ceil(past.scrollHeight / LINE - 0.1);
+    });
+    past.textContent = "";
+    sample.style.opacity = "1";
+    sample.style.height = past.style.height = `${LINE * Math.max(1, Math.min(LINES, Math.max(...lines)))}px`;
+  });
+
+  /** One sample fades into the next. @param {string} next */
+  function showText(next) {
+    if (sample.textContent === next) return;
+    const before = sample.textContent;
+    sample.textContent = next;
+    sample.scrollTop = 0;
+    past.textContent = before;
+    turn.run(before ? SLIDE : 0, (x, over) => {
+      sample.style.opacity = over ? "1" : eased(x).toFixed(3);
+      past.style.opacity = over ? "0" : (1 - eased(x)).toFixed(3);
+      if (over) past.textContent = "";
+    });
+  }
+
+  const showShot = onNews((/** @type {Shot} */ shot, /** @type {string} */ name, /** @type {string[]} */ prompt,
     /** @type {string[]} */ tokens, /** @type {number} */ head) => {
-    when.textContent = `sample after ${stepText(shot.step)} steps`;
-    sample.textContent = shot.text;
-    words.hidden = !shots.some(other => other.text);
+    when.textContent = `${name} after ${count(shot.step, "step")}`;
+    showText(shot.text);
     bars.hidden = !shot.bars;
     map.hidden = !shot.attention;
     if (shot.bars) showBars(shot.bars, prompt, tokens);
@@ -262,7 +357,7 @@ export default widget(frame => {
     const names = [...tokens.map(visible), "all others"], values = [...p, Math.max(0, 1 - sum(p))];
     heading.replaceChildren("next token after ", h("span", { class: "nw-token" }, visible(prompt.slice(-16).join(""))));
     if (named !== (named = names.join("\n"))) bars.replaceChildren(heading, ...names.map(name =>
-      h("div", { class: "nw-loss-bar" }, h("span", {}, name), h("i", {}, h("b", { class: "nw-moves" })),
+      h("div", { class: "nw-loss-bar" }, h("span", {}, name), h("i", {}, h("b")),
         h("span", { class: "nw-loss-p" }))));
     bars.querySelectorAll("b").forEach((bar, i) => { bar.style.width = `${100 * values[i]}%`; });
     bars.querySelectorAll(".nw-loss-p").forEach((value, i) => { value.textContent = values[i].toFixed(3); });
@@ -281,8 +376,9 @@ export default widget(frame => {
     if (labels.join() !== prompt.join()) labels = prompt; // the same list isn't laid out again
     if (!drawing) {
       const choices = Array.from({ length: heads }, (_, i) => /** @type {[number, string]} */ ([i, `${i + 1}`]));
-      if (heads > 1) map.append(select(frame, "head", "Attention head", choices));
-      drawing = drawHead(map, { tokens: labels, weights, arcs: false, cleanup });
+      map.append(heads > 1 ? select(frame, "head", "Attention head", choices)
+        : h("p", { class: "nw-muted" }, "attention"));
+      drawing = drawHead(map, { tokens: labels, weights, arcs: false, axes: true, cleanup });
       map.append(looks);
     }
     drawing.show({ tokens: labels, weights, causal, label });
@@ -293,30 +389,33 @@ export default widget(frame => {
 
   const ask = (/** @type {string} */ what) => () => send({ type: "ask", do: what });
   const status = h("p", { class: "nw-loss-status" }), said = h("p", { class: "nw-loss-said", role: "status" });
-  const main = button("Pause", () => send({ type: "main" })), one = button("One step", ask("one step"));
+  const main = button("Pause", () => send({ type: "main" }), { class: "nw-go" });
+  const one = button("One step", ask("one step"));
   const end = button("Stop", ask("stop")), back = button("Rewind", ask("rewind"));
-  const rateNow = h("output", { "aria-hidden": "true", "aria-live": "off" });
-  const rateOf = () => (state.live?.first ?? 0) * 10 ** Number(rate.value);
-  const rate = h("input", { type: "range", min: -1.5, max: 1.5, step: 0.05,
-    oninput: () => send({ type: "ask", do: "rate", value: Number(rateOf().toPrecision(2)) }) });
-  const controls = h("section", { class: "nw-loss-live", "aria-label": "Training" }, status,
-    h("div", { class: "nw-row" }, main, one, end, back,
-      h("label", { class: "nw-field nw-loss-rate" }, h("span", {}, "Peak learning rate"), rate, rateNow)), said);
+  const rateOf = () => (state.live?.first ?? 0) * 10 ** Number(rate.input.value);
+  const rate = range({ label: "Peak learning rate", low: -1.5, high: 1.5, step: 0.05,
+    set: () => send({ type: "ask", do: "rate", value: Number(rateOf().toPrecision(2)) }) });
+  const controls = h("section", { class: "nw-loss-live", "aria-label": "Training" }, status, rate.field, said);
+  const steer = h("div", { class: "nw-row nw-loss-steer" }, one, end, back);
 
   function showLive() {
     const { live, problem } = state;
-    controls.hidden = live === null;
+    const goes = live?.state === "running" || live?.state === "paused";
+    controls.hidden = steer.hidden = live === null;
+    main.hidden = !goes;
+    playing.hidden = goes || !state.curves.length; // one button at a time
     if (live === null) return;
     const facts = [`${stepText(live.step)} of ${stepText(live.steps)} steps`, `${number(live.speed)} steps/s`,
       live.left !== null && `${clock(live.left)} left`, live.rate !== null && `learning rate now ${number(live.rate)}`];
     status.replaceChildren(h("progress", { max: live.steps, value: live.step, "aria-label": "steps done" }),
       ...facts.map(fact => h("span", {}, fact)));
     main.textContent = live.state === "running" ? "Pause" : "Go on";
-    enable(live.state === "running" || live.state === "paused", main, one, end);
-    if (document.activeElement !== rate || Math.abs(rateOf() / live.peak - 1) > 0.2)
-      rate.value = String(Math.log10(live.peak / live.first));
-    rateNow.textContent = number(live.peak);
-    rate.setAttribute("aria-valuetext", number(live.peak));
+    enable(goes, one, end);
+    rate.field.hidden = !goes;
+    if (document.activeElement !== rate.input || Math.abs(rateOf() / live.peak - 1) > 0.2)
+      rate.input.value = String(Math.log10(live.peak / live.first));
+    rate.output.textContent = number(live.peak);
+    rate.input.setAttribute("aria-valuetext", number(live.peak));
     const words = problem ?? (live.message
       || (live.state === "running" ? "Training." : `Paused after ${stepText(live.step)} steps.`));
     if (said.textContent !== words) said.textContent = words;
@@ -332,20 +431,22 @@ export default widget(frame => {
     const step = state.preview ?? cursorOf(state);
     showReadings(step);
     showScrubber();
-    drawCursor(cursor, cursorOf(state), "");
+    slideTo(cursorOf(state));
     if (state.preview === null) preview.replaceChildren();
-    else drawCursor(preview, state.preview, " nw-loss-preview");
+    else drawCursor(preview, state.preview, " nw-loss-preview", true);
     showPanel(step);
   }
   const DRAWN = ["log_loss", "log_steps", "lines", "low", "high", "ylabel"];
 
   /** @type {[number, string][]} */
   const choices = tellers(get("curves")).map((curve, i) => [i, curve.name]);
-  root.append(table, chart, notes, controls,
-    choices.length > 1 ? h("div", { class: "nw-row" }, select(frame, "shown", "Snapshots of", choices)) : "", panel,
-    h("div", { class: "nw-controls nw-loss-settings" },
-      slider(frame, "smooth", { label: "Smoothing", step: 1, shown: steps => count(steps, "step") }),
-      checkbox(frame, "log_loss", "Loss, log scale"), checkbox(frame, "log_steps", "Step, log scale")));
+  root.append(primary(main, playing, scrub.field), controls,
+    h("div", { class: "nw-drawing" }, chart, notes, table, panel),
+    more(stops, steer,
+      choices.length > 1 && h("div", { class: "nw-row" }, select(frame, "shown", "Snapshots of", choices)),
+      h("div", { class: "nw-controls nw-loss-settings" },
+        slider(frame, "smooth", { label: "Smoothing", step: 1, shown: steps => count(steps, "step") }),
+        checkbox(frame, "log_loss", "Loss, log scale"), checkbox(frame, "log_steps", "Step, log scale"))));
 
   const sized = new ResizeObserver(() => {
     const now = Math.floor(chart.clientWidth);

@@ -57,6 +57,21 @@ export function lastUpTo(values, at) {
 }
 
 /**
+ * Where labels go that would be at `wanted`: as near as they can without touching those at `taken` or each other.
+ * @param {number[]} wanted @param {number[]} taken @param {number} gap @param {number} low @param {number} high
+ */
+export function apart(wanted, taken, gap, low, high) {
+  const all = [...taken];
+  return wanted.map(y => {
+    const near = Math.max(low, Math.min(high, y));
+    for (let d = 0; d <= high - low; d++)
+      for (const at of [near - d, near + d])
+        if (at >= low && at <= high && all.every(other => Math.abs(other - at) >= gap)) { all.push(at); return at; }
+    return near;
+  });
+}
+
+/**
  * The loss axis. It depends on the data and not on the smoothing, so it stays where it is. A loss that shoots far above
  * where the runs began leaves a linear axis at the top, so that one run that fails doesn't flatten the others.
  * @param {Pick<Curve, "y" | "held">[]} curves
@@ -110,6 +125,15 @@ export function shotAt({ snapshots }, step) {
 export function reading({ x, held }, mean, step) {
   const i = Math.max(0, lastUpTo(x, step)), last = held[lastUpTo(held.map(([at]) => at), step)] ?? [null, null];
   return { at: x[i], training: mean[i] ?? null, held: last[1], heldAt: last[0] };
+}
+
+/**
+ * The point of a drawn curve at a step: [step, loss], between two of its points if need be; its end if it has ended.
+ * @param {Pick<Curve, "x">} curve @param {number[]} mean @param {number} step
+ */
+export function onCurve({ x }, mean, step) {
+  const i = Math.max(0, lastUpTo(x, step)), part = (step - x[i]) / (x[i + 1] - x[i]);
+  return part > 0 && i + 1 < x.length ? [step, mean[i] + part * (mean[i + 1] - mean[i])] : [x[i], mean[i]];
 }
 
 /** What else there's to say. top: the end of a linear loss axis. @param {State} state @param {number} top */

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections import Counter
 from functools import cache
 from pathlib import Path
 
@@ -20,10 +21,6 @@ IMPORT = re.compile(r"""^(?:import|export)\b[^"']*\bfrom "\./([\w-]+\.js)\"""", 
 COMMENT = re.compile(r"^[ \t]*(?://.*|/\*\*(?:(?!\*/)[\s\S])*\*/[ \t]*)\n", re.M)
 NOT_LOADED = {"loader.js", "types.js"}  # a classic script; types alone
 SITE = "next-word-figures"  # what the site's script and style sheet are called
-EXTRA = {  # scripts that only the pages with one of these widgets load: {script: {class: module}}
-    "next-word-chat": {"Chat": "chat.js"},
-    "next-word-glass": {"GlassGPT": "glass_gpt.js", "AttentionMotion": "attention_motion.js"},
-}
 BUILDING = "NEXT_WORD_SITE_BUILD"  # the environment variable with which the site's build tells its kernels
 
 
@@ -72,19 +69,31 @@ def site_has(path: Path) -> bool:
     return bool(os.environ.get(BUILDING)) and path.parent == HERE
 
 
+def script_of(module: str) -> str:
+    """The script with what only this widget needs: "next-word-descent" for descent.js."""
+    return f"next-word-{Path(module).stem}"
+
+
+def scripts_of(body: str) -> list[str]:
+    """The scripts that the figures on a page of the site need, before the one that mounts them."""
+    return [script_of(module) for module in sorted(set(re.findall(r'"module":"(\w+\.js)"', body)))]
+
+
 def site_files() -> dict[str, str]:
     """The scripts and the style sheet that a site ships once. They work from file: too: no `import`, no `fetch`.
 
-    What only one large widget needs is in a script of its own, before the other one on the pages with such a widget.
+    What two widgets share is in one script, which mounts the figures; a page loads the others for its own widgets only.
     """
-    own = {module for widgets in EXTRA.values() for module in widgets.values()}
-    entries = [path for path in sorted(HERE.glob("*.js")) if path.with_suffix(".py").exists() and path.name not in own]
-    shared = sources(HERE / "host.js", *entries)
+    needs = {path.name: sources(path) for path in sorted(HERE.glob("*.js")) if path.with_suffix(".py").exists()}
+    users = Counter(name for found in needs.values() for name in found)
+    host = sources(HERE / "host.js")
+    shared = host | {name: text for found in needs.values() for name, text in found.items() if users[name] > 1}
     extra = {}
-    for script, widgets in EXTRA.items():
-        found = sources(*(HERE / module for module in widgets.values()))
+    for module, found in needs.items():
         only = {name: text for name, text in found.items() if name not in shared}
-        extra[f"{script}.js"] = f"globalThis.nextWordExtra = {{ ...globalThis.nextWordExtra, ...{_json(only)} }};\n"
+        if only:
+            script = f"globalThis.nextWordExtra = {{ ...globalThis.nextWordExtra, ...{_json(only)} }};\n"
+            extra[f"{script_of(module)}.js"] = script
     script = (
         f"{code(HERE / 'loader.js')}\n{{\nconst sources = {{ ...globalThis.nextWordExtra, ...{_json(shared)} }};\n"
         "for (const figure of document.querySelectorAll('figure.nw-widget')) nextWord.mount(figure, sources);\n}\n"

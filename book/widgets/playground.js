@@ -1,22 +1,25 @@
 // @ts-check
-// A GPT to play with: a prompt, the next token, a tree of continuations, two settings side by side, attention.
+// A GPT to play with: it writes after a prompt, dart by dart; a tree of continuations, two settings side by side.
 // What happens is up to playground_state.js; this is what it looks like, and the model, which works between frames.
-// The token at depth d is drawn with the d-th number of the seed: going back and stepping again gives the same token,
-// and two settings get the same numbers.
+// The token at depth d is drawn with the d-th number of the seed, where its dart falls: going back and stepping again
+// gives the same token, and two settings get the same darts.
 /** @import { Branch, Note, PlayEvent, State } from "./playground_state.js" */
 /** @typedef {{ text: string, id: number | null }[]} Pieces  a prompt as tokens; no id where the model lacks one */
 import { drawHead } from "./attention_draw.js";
-import { announcer, button, checkbox, enable, h, numberBox, put, select, widget } from "./dom.js";
+import { animator, announcer, button, checkbox, eased, enable, h, more, numberBox, primary, put, select, still,
+  widget } from "./dom.js";
 import { argmax } from "./formulas.js";
 import { gpt, session, unpackedWeights, windowStart } from "./model.js";
-import { NODES, after, barsOf, begin, busy, isEnd, logSumExp, lookedAt, nextToken, pathTo, sides, surpriseLevel,
-  writers } from "./playground_state.js";
+import { NODES, after, barsOf, begin, busy, chance, flightAt, isEnd, logSumExp, lookedAt, nextToken, paceOf, pathTo,
+  rankOf, sides, surpriseLevel, writers } from "./playground_state.js";
 import { SETTING, settingSliders } from "./setting.js";
+import { between, pieces } from "./stick.js";
 import { count, share, visible, whole } from "./text.js";
 import { tokenizerFrom } from "./tokenizers.js";
 import { branchTable } from "./tree.js";
 
-const BARS = 12; // rows of bars
+const BARS = 8; // rows of bars
+const MOVE = 300; // milliseconds in which they move
 const SLICE = 10, READ = 30; // milliseconds per frame for the model, while it writes and while it reads
 const CHIPS = 80, TOLD = 300; // tokens of the prompt shown as such, characters of it above the text
 const LETTERS = ["A", "B"], ENDS = ["", "_b"];
@@ -48,7 +51,7 @@ const NOTES = {
   ended: () => "The model ended its text.",
   over: () => "This text has ended. Go back, or click a token and pick another in its place.",
   full: () => `The tree holds ${whole(NODES)} tokens, and that's all there's room for. Type another prompt to go on.`,
-  paused: ({ tokens }) => `Paused after ${count(tokens, "token")}. Press Run to go on.`,
+  paused: ({ tokens }) => `Paused after ${count(tokens, "token")}. Press ▶ to go on.`,
   took: ({ id }, label) => `Took “${label(id)}”.`,
   branch: () => "This is the end of that branch.",
   copied: () => "Copied.",
@@ -101,6 +104,9 @@ export default widget(frame => {
   const { config: { context, layers, heads }, caches, scores, textOf, find } = reader(get("weights"));
   let state = begin({ size: V, end: words.end }), problem = "", waiting = 0;
   let began = 0, listed = 0; // when the run began, and when the table of branches was drawn
+  /** The run whose next word is on its way, and from where. @type {Pick<State, "run" | "nodes"> | null} */
+  let flying = null;
+  const flight = animator(frame);
   const say = announcer(frame);
   root.classList.add("nw-play");
 
@@ -119,10 +125,15 @@ export default widget(frame => {
     return known ? known.logits[id] - known.norm : null;
   }
 
+  /** A token's place among all that could be there. @param {number} node */
+  const rankAt = node => `${whole(rankOf(scores(state, state.branches[node - 1][0])?.logits ?? [], idOf(node)))} of `
+    + whole(V);
+
   /** @param {PlayEvent} event */
   function send(event) {
     const { save } = state;
     state = after(state, event);
+    if (flying && (state.chase || state.run !== flying.run || state.nodes !== flying.nodes)) ground();
     if (state.save && state.save !== save) put(model, state.save);
     if (state.run?.written === 0) {
       began = performance.now();
@@ -142,8 +153,10 @@ export default widget(frame => {
     if (state.ids.length) {
       do {
         more = sides(state).map(k => find(state, state.nodes[k], k, deadline)).includes(false);
-        if (more || !busy(state)) break;
-        send({ type: "wrote", ids: writers(state).map(k => drawn(k, state.nodes[k])) });
+        if (more || flying || !busy(state)) break;
+        const ms = pace();
+        if (ms) takeOff(ms);
+        else wrote();
       } while (!late());
       while (!more && !busy(state)) { // the last ones first, since one pass reads a whole window
         const other = state.branches.findLast(([parent]) => !scores(state, parent));
@@ -152,7 +165,23 @@ export default widget(frame => {
       }
     }
     paint();
-    if (more || busy(state)) plan();
+    if (more || (busy(state) && !flying)) plan();
+  }
+  /** Milliseconds for the next word. */
+  const pace = () => (!state.run || state.chase || still() ? 0 : paceOf(get("speed"), state.run.written));
+  const wrote = () => send({ type: "wrote", ids: writers(state).map(k => drawn(k, state.nodes[k])) });
+  /** The next word gets its time: a dart, and the way into the text. @param {number} ms */
+  function takeOff(ms) {
+    flying = { run: state.run, nodes: state.nodes };
+    flight.run(ms, (x, over) => {
+      if (over) wrote();
+      else writers(state).forEach(k => views[k].fly(flightAt(x)));
+    });
+  }
+  function ground() {
+    flying = null;
+    flight.stop();
+    views.forEach(view => view.fly({ fall: 0, fly: 0 }));
   }
   /** The token that setting k draws after a node. @param {number} k @param {number} node */
   const drawn = (k, node) => nextToken(scores(state, node)?.logits ?? [], settingOf(k), get("seed"),
@@ -174,47 +203,48 @@ export default widget(frame => {
 
   // The controls
 
-  const box = h("textarea", { rows: 2, maxlength: 1e6, dir: "auto", spellcheck: "false", class: "nw-play-prompt",
+  const box = h("textarea", { rows: 1, maxlength: 1e6, dir: "auto", spellcheck: "false", class: "nw-play-prompt",
     oninput: () => put(model, { prompt: box.value }) });
-  /** @type {HTMLElement[]} */
-  const examples = get("examples").map((/** @type {string} */ prompt) => button(prompt, () => put(model, { prompt })));
   const chips = h("div", { class: "nw-play-chips", "aria-hidden": "true" });
   const counted = h("p", { class: "nw-muted nw-play-counted" });
   /** A typed prompt may still wait for its frame: it comes first. @param {"step" | "run"} type */
   const write = type => {
     if (get("prompt") !== state.prompt) takeIn();
+    if (flying && type === "step") wrote(); // impatient: that word now, and then the next
+    if (type === "run" && !state.run && sides(state).every(k => isEnd(state, state.nodes[k]))) { // another text
+      newSeed();
+      send({ type: "home" });
+    }
     send({ type });
   };
+  const runButton = button("▶ Write", () => write("run"), { class: "nw-go nw-play-run" });
   const stepButton = button("Step", () => write("step"));
-  const runButton = button("Run", () => write("run"), { class: "nw-play-run" });
   const backButton = button("Back", () => send({ type: "back" }));
   const homeButton = button("To the prompt", () => send({ type: "home" }));
   const againButton = button("Write again", () => send({ type: "again" }));
-  const seedButton = button("New seed", () => put(model, { seed: (get("seed") + 1) % 2 ** 32 }));
+  const newSeed = () => put(model, { seed: (get("seed") + 1) % 2 ** 32 });
+  const seedButton = button("New seed", newSeed);
   const said = h("p", { class: "nw-play-said", role: "status" });
-  const speed = h("span", { class: "nw-muted nw-play-speed" });
-  const settings = ENDS.map((end, k) =>
-    h("div", { class: `nw-play-set nw-play-set${end}`, role: "group", "aria-label": `Setting ${LETTERS[k]}` },
-      h("b", {}, LETTERS[k]), h("div", { class: "nw-controls" }, settingSliders(frame, end, V))));
+  const counter = h("span", { class: "nw-muted" });
+  const [heats, cuts] = [SETTING.slice(0, 1), SETTING.slice(1)].map((names, cut) => ENDS.map((end, k) =>
+    h("div", { class: `nw-play-set${end}`, role: "group", "aria-label": `Setting ${LETTERS[k]}` },
+      h("b", {}, LETTERS[k]), h("div", { class: cut ? "nw-controls" : "" }, settingSliders(frame, end, V, names)))));
   const views = ENDS.map((_, k) => view(k)), attention = attentionView();
   const table = branchTable({ cleanup, resized: () => { if (state.branches.length) plan(); },
     pick: leaf => send({ type: "branch", leaf }) });
-  const levels = ["0.5 or more", "0.1 or more", "0.01 or more", "less"].map((text, i) =>
-    h("span", {}, h("i", { class: `nw-level${i}` }, "a"), text));
+  /** @type {(name: string, label: string, values: string[]) => HTMLElement} */
+  const choice = (name, label, values) => select(frame, name, label, values.map(value => [value, value]));
+  const folded = more(
+    h("div", { class: "nw-row" }, stepButton, backButton, homeButton, againButton, button("Copy text", copy)),
+    h("div", { class: "nw-row" }, choice("speed", "speed", ["slow", "fast", "instant"]),
+      numberBox(frame, "seed", "seed"), seedButton, counter),
+    get("examples").length > 0 && choice("prompt", "other prompts", get("examples")), chips, counted,
+    cuts[0], checkbox(frame, "compare", "compare with a second setting (same darts)"), cuts[1],
+    table.element, attention.element);
+  folded.open = get("look");
   root.append(
-    h("label", { class: "nw-play-ask" }, h("span", { class: "nw-muted" }, "Prompt"), box),
-    examples.length ? h("div", { class: "nw-row" }, examples) : "", chips, counted,
-    h("div", { class: "nw-row nw-play-go" }, stepButton, runButton, backButton, homeButton, againButton,
-      numberBox(frame, "seed", "seed"), seedButton),
-    said,
-    h("div", { class: "nw-play-views" }, views.map(view => view.element)),
-    h("p", { class: "nw-play-legend nw-muted" }, h("span", {}, "p of each token:"), levels,
-      ["◆ most probable", "● drawn by the seed", "dashed: temperature 1, nothing cut"]
-        .map(text => h("span", {}, text))),
-    settings[0],
-    h("div", { class: "nw-row" }, checkbox(frame, "compare", "compare with a second setting (same random numbers)"),
-      button("Copy text", copy), speed),
-    settings[1], table.element, attention.element);
+    primary(h("label", { class: "nw-play-ask" }, h("span", { class: "nw-muted" }, "Prompt"), box), runButton, heats),
+    h("div", { class: "nw-drawing nw-play-views" }, views.map(view => view.element)), said, folded);
 
   /** @param {string} prompt @param {Pieces} pieces */
   function showPrompt(prompt, pieces) {
@@ -224,7 +254,6 @@ export default widget(frame => {
       ...pieces.slice(from).map(({ id, text }) =>
         h("span", { class: id === null ? "nw-token nw-play-unknown" : "nw-token" }, visible(text))));
     counted.textContent = length ? `${count(length, "token")}; the model reads up to ${context}` : "";
-    examples.forEach(one => one.setAttribute("aria-pressed", String(one.textContent === prompt)));
   }
 
   function copy() {
@@ -243,11 +272,13 @@ export default widget(frame => {
     const rows = Array.from({ length: Math.min(BARS, V) }, () => bar(k));
     const bars = h("div", { class: "nw-play-bars", role: "group", "aria-label": "Tokens to pick from" },
       rows.map(row => row.element));
-    const rest = h("p", { class: "nw-muted nw-play-rest" });
-    const axis = ["0", "probability", "1"].map(words => h("span", {}, words));
+    const rest = h("span", { class: "nw-muted nw-play-rest" });
+    const stick = h("div", { class: "nw-play-stick" }), dart = h("div", { class: "nw-play-dart" });
+    const word = h("span", { class: "nw-play-word", "aria-hidden": "true", hidden: true });
     const element = h("div", { class: `nw-play-view nw-play-view${ENDS[k]}` },
-      h("b", { class: "nw-play-letter" }, LETTERS[k]), text, h("p", { class: "nw-play-title" }, title, here),
-      h("div", { class: "nw-play-axis nw-muted", "aria-hidden": "true" }, axis), bars, rest);
+      h("b", { class: "nw-play-letter" }, LETTERS[k]), text, h("p", { class: "nw-play-title" }, title, here, rest),
+      h("div", { class: "nw-play-target" },
+        h("div", { class: "nw-play-board", "aria-hidden": "true" }, stick, dart), bars), word);
     /** @typedef {{ branch: Branch, element: HTMLElement, told: number | null }} Part  a token of the text */
     /** @type {Part[]} */
     const parts = [];
@@ -304,8 +335,10 @@ export default widget(frame => {
         element.setAttribute("aria-pressed", String(locked?.k === k && locked.node === node));
         if (part.told === p || p === null) return;
         part.told = p;
+        const odds = `probability ${share(Math.exp(p))}, rank ${rankAt(node)}`;
         element.className = `nw-level${surpriseLevel(p)}`;
-        element.setAttribute("aria-label", `${label(idOf(node))}, probability ${share(Math.exp(p))}`);
+        element.title = `${odds}. The darker, the more surprising.`;
+        element.setAttribute("aria-label", `${label(idOf(node))}, ${odds}`);
       });
       if (low) toEnd(); // what's being written stays in sight, unless the reader has scrolled up
       if (parts.length && !parts.some(part => part.element.tabIndex === 0)) reach(parts.length - 1);
@@ -315,25 +348,86 @@ export default widget(frame => {
       here.hidden = locked?.k !== k;
     }
 
+    const glide = animator(frame);
+    let made = /** @type {unknown[]} */ ([]); // what the bars were made of
+    /** What shows: the probabilities, the row of each token with a bar, the token that's hit.
+     * @type {{ p: Float64Array, at: Map<number, number>, hit: number } | null} */
+    let shown = null;
+    let next = { id: 0, u: 0, comes: true }; // the dart's token and its place; whether it's the one that comes next
+
     function showBars() {
       const { node, before, asked } = lookedAt(state, k), known = scores(state, before);
       element.classList.toggle("nw-play-wait", !known && state.ids.length > 0);
       if (!state.ids.length) {
         title.textContent = "There's no next token without a prompt.";
-        rows.forEach(row => { row.element.hidden = true; });
-        rest.textContent = "";
+        bars.hidden = true;
+        rest.textContent = stick.style.background = "";
+        made = [];
       }
       if (!state.ids.length || !known) return;
-      const id = node === null ? null : idOf(node);
-      const { bars, rank, others, cut } = barsOf(known.logits, settingOf(k), drawn(k, before), id, rows.length);
-      title.textContent = id === null ? `Next token, one of ${whole(V)}`
-        : asked ? `Alternatives to “${label(id)}” (rank ${whole(rank)} of ${whole(V)}):`
-        : "The text has ended. Alternatives to its end token, ■:";
-      rows.forEach((row, i) => row.show(bars[i]));
-      rest.textContent = `${count(V - bars.length, "other token")}: ${share(others)} in total. `
-        + (cut ? `${count(cut, "token")} ${cut === 1 ? "is" : "are"} cut off.` : "None are cut off.");
+      const id = node === null ? null : idOf(node), seed = get("seed"), now = [known, id, asked, seed, ...settingOf(k)];
+      if (now.length === made.length && now.every((x, i) => x === made[i])) return;
+      made = now;
+      bars.hidden = false;
+      next = { id: drawn(k, before), u: chance(seed, pathTo(state.branches, before).length), comes: node === null };
+      const found = barsOf(known.logits, settingOf(k), next.id, id, rows.length);
+      title.textContent = id === null ? "Probability of the next token"
+        : asked ? `Alternatives to “${label(id)}” (rank ${whole(found.rank)} of ${whole(V)}):`
+        : "The text has ended (■). Alternatives:";
+      rows.forEach((row, i) => row.show(found.bars[i]));
+      rest.textContent = `${count(V - rows.length, "other token")}: ${share(found.others)}`
+        + (found.cut ? `; ${whole(found.cut)} cut off` : "");
+      move(found.p, found.bars.map(bar => bar.id), busy(state) ? Math.min(MOVE, pace() / 3) : MOVE);
     }
-    return { element, toEnd, show: () => { showText(); showBars(); } };
+    /** The bars change to these, in so much time. @param {Float64Array} p @param {number[]} ids @param {number} ms */
+    function move(p, ids, ms) {
+      const was = shown ?? { p, at: new Map(ids.map((id, i) => [id, i])) };
+      const draw = (/** @type {number} */ x) => place(was, p, ids, eased(x)), time = shown ? ms : 0;
+      if (time) draw(0);
+      glide.run(time, draw);
+    }
+    /**
+     * A token has the same bar before and after; one without a bar comes from below.
+     * @param {{ p: Float64Array, at: Map<number, number> }} was @param {Float64Array} p @param {number[]} ids
+     * @param {number} x
+     */
+    function place(was, p, ids, x) {
+      const at = ids.map((id, i) => (1 - x) * (was.at.get(id) ?? rows.length) + x * i);
+      shown = { p: between(was.p, p, x), at: new Map(ids.map((id, i) => [id, at[i]])), hit: shown?.hit ?? -1 };
+      ids.forEach((id, i) => rows[i].place(at[i] - i, shown?.p[id] ?? 0));
+      paintStick();
+    }
+    function paintStick() {
+      if (!shown) return;
+      const { p, at, hit } = shown;
+      let shade = 0;
+      stick.style.background = `linear-gradient(${pieces(p, (_, id) => at.has(id)).map(({ id, from, to }) => {
+        const color = id < 0 ? "var(--nw-grid)" : id === hit ? "var(--hit)" : `var(--own${["", "2"][shade++ % 2]})`;
+        return `${color} ${(100 * from).toFixed(2)}% ${(100 * to).toFixed(2)}%`;
+      }).join()})`;
+    }
+
+    /** The next word on its way: the dart falls, then the word flies. @param {ReturnType<typeof flightAt>} way */
+    function fly({ fall, fly }) {
+      const { id, u, comes } = next, hit = comes && fall === 1 ? id : -1;
+      dart.style.opacity = comes && fall > 0 ? "1" : "0";
+      dart.style.top = `${100 * u}%`;
+      dart.style.transform = `translate(${(1 - fall) * 150}px, ${(fall - 1) * 60}px)`;
+      if (shown && hit !== shown.hit) {
+        shown.hit = hit;
+        rows.forEach(row => row.hit(hit));
+        paintStick();
+      }
+      word.hidden = hit < 0 || fly === 0;
+      if (word.hidden) return;
+      const home = element.getBoundingClientRect(), from = rows.find(row => row.is(id))?.name.getBoundingClientRect();
+      const to = cursor.getBoundingClientRect(), low = text.getBoundingClientRect().bottom - to.height, x = eased(fly);
+      if (!from) return;
+      word.textContent = label(id);
+      word.style.transform = `translate(${(1 - x) * from.left + x * to.left - home.left}px, ${
+        (1 - x) * from.top + x * Math.min(low, to.top) - home.top}px)`;
+    }
+    return { element, toEnd, fly, show: () => { showText(); showBars(); } };
   }
 
   /** One of the bars: a button that takes its token. @param {number} k */
@@ -347,18 +441,24 @@ export default widget(frame => {
     /** @param {ReturnType<typeof barsOf>["bars"][0]} now */
     const show = now => {
       id = now.id;
-      element.hidden = false;
       name.textContent = label(id);
-      fill.style.width = `${(100 * now.p).toFixed(2)}%`;
       ghost.style.width = `${(100 * now.own).toFixed(2)}%`;
-      ghost.hidden = now.own < 0.001;
+      ghost.hidden = Math.abs(now.own - now.p) < 0.001;
       value.textContent = share(now.p);
       mark.textContent = (now.best ? "◆" : "") + (now.drawn ? "●" : "");
       element.classList.toggle("nw-play-there", now.there);
-      element.setAttribute("aria-label", [label(id), `probability ${share(now.p)}`, now.best && "most probable",
-        now.drawn && "drawn by the seed", now.there && "in the text"].filter(Boolean).join(", "));
+      const words = [`probability ${share(now.p)}`, now.best && "most probable", now.drawn && "drawn by the seed",
+        now.there && "in the text"].filter(Boolean);
+      element.setAttribute("aria-label", [label(id), ...words].join(", "));
+      element.title = [...words, `at temperature 1, with nothing cut: ${share(now.own)} (dashed)`].join("; ");
     };
-    return { element, show };
+    /** y: rows below its own @param {number} y @param {number} p */
+    const place = (y, p) => {
+      element.style.transform = y ? `translateY(${(100 * y).toFixed(1)}%)` : "";
+      fill.style.width = `${(100 * p).toFixed(2)}%`;
+    };
+    return { element, name, show, place, is: (/** @type {number} */ one) => one === id,
+      hit: (/** @type {number} */ one) => element.classList.toggle("nw-play-hit", one === id) };
   }
 
   // Who looks at whom, for the text as it is: drawn when asked for, and not while the model writes.
@@ -402,17 +502,17 @@ export default widget(frame => {
 
   function paint() {
     const { run, note, ids, branches, nodes } = state, shown = sides(state);
-    settings[1].hidden = !state.compare;
+    heats[1].hidden = cuts[1].hidden = !state.compare;
     root.classList.toggle("nw-play-two", state.compare === true);
     views.forEach((view, k) => {
       view.element.hidden = !shown.includes(k);
       if (shown.includes(k)) view.show();
     });
-    runButton.textContent = run ? "Stop" : "Run";
+    runButton.textContent = run ? "Stop" : "▶ Write";
     enable(ids.length > 0, stepButton, runButton);
     enable(shown.some(k => nodes[k] > 0), backButton, homeButton, againButton);
-    if (run && run.written > 20)
-      speed.textContent =
+    if (run && run.written > 20 && !pace())
+      counter.textContent =
         `${whole(Math.round(run.written * shown.length / (performance.now() - began) * 1000))} tokens per second`;
     const text = [problem, note && !run && NOTES[note.what](note, label)].filter(Boolean).join(" ");
     if (said.textContent !== text) said.textContent = text;
@@ -428,7 +528,7 @@ export default widget(frame => {
   /** The last token of setting k, for those who hear it. @param {number} k */
   function latest(k) {
     const node = state.nodes[k], p = node ? logp(node) : null;
-    const text = p !== null && `“${label(idOf(node))}”, probability ${share(Math.exp(p))}`;
+    const text = p !== null && `“${label(idOf(node))}”, probability ${share(Math.exp(p))}, rank ${rankAt(node)}`;
     return text && (state.compare ? `${LETTERS[k]}: ${text}` : text);
   }
 

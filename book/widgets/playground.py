@@ -1,4 +1,4 @@
-"""Playground: a GPT that runs in the page. A prompt, the next token, a tree of continuations, attention.
+"""Playground: a GPT that runs in the page and writes, dart by dart. A tree of continuations, attention.
 
 The figure carries the model's weights, and `model.js` computes what `helpers/gpt.py` does. Chapters 6, 7, and 8 use it.
 Left out: encoder-decoder models, blocks other than `gpt.Block`.
@@ -11,7 +11,7 @@ import textwrap
 import numpy as np
 import traitlets
 
-from book.widgets.base import Whole
+from book.widgets.base import Choice, Whole
 from book.widgets.setting import SETTING, TwoSettings, both_settings, options
 from book.widgets.weights import Carrier, prompt_ids
 from helpers import plots, sampling
@@ -28,15 +28,18 @@ class Playground(Carrier, TwoSettings):
     model, tokenizer: a `gpt.GPT` and the tokenizer it was trained with. prompt: the text to start from; after: added to
     every prompt, such as a line break that asks for an answer; examples: prompts to choose from. steps: how many tokens
     are written at the start. precision: how the weights are stored, see `weights.packed`. second: another setting
-    beside this one, such as {"temperature": 0.5}, with the same random numbers. layer, head: whose attention to show,
-    from 1.
+    beside this one, such as {"temperature": 0.5}, with the same random numbers; without it, one with another
+    temperature waits until the reader compares. speed: how it writes, "slow", "fast", or "instant". layer, head: whose
+    attention to show, from 1.
 
     The tree: `branches[i]` is [the node it follows, its token], and makes node i + 1; node 0 is the prompt. The first
     setting writes after `node`, the second after `node_b`. The token at depth d is drawn with the d-th number of
-    `sampling.Mulberry32(seed)`, so `write` here and *Run* in the figure give the same text.
+    `sampling.Mulberry32(seed)`, so `write` here and ▶ in the figure give the same text.
     """
 
-    settings = ("prompt", *TwoSettings.setting_traits, "branches", "node", "node_b", "look", "layer", "head")
+    settings = (
+        "prompt", *TwoSettings.setting_traits, "branches", "node", "node_b", "speed", "look", "layer", "head",
+    )  # fmt: skip
 
     prompt = traitlets.Unicode("").tag(sync=True)
     after = traitlets.Unicode("").tag(sync=True)
@@ -44,6 +47,7 @@ class Playground(Carrier, TwoSettings):
     branches = traitlets.List().tag(sync=True)
     node = Whole(0, 0, MOST).tag(sync=True)
     node_b = Whole(0, 0, MOST).tag(sync=True)
+    speed = Choice(["slow", "fast", "instant"], "fast").tag(sync=True)
     look = traitlets.Bool(False, help="show the attention").tag(sync=True)
     layer = Whole(1, 1, 1000).tag(sync=True)
     head = Whole(1, 1, 1000).tag(sync=True)
@@ -53,11 +57,14 @@ class Playground(Carrier, TwoSettings):
         self.carry(model, tokenizer, precision)
         first = {"temperature": 0.8, "top_k": top_k} | {name: values.pop(name) for name in SETTING if name in values}
         like_first = {name: value for name, value in first.items() if value is not None}
+        own = second is not None or "temperature_b" in values
         values = both_settings(self.V, first, like_first | (second or {})) | values
         super().__init__(prompt=prompt, compare=values.pop("compare", second is not None), **values)
         most = {"layer": model.config.layers, "head": model.config.heads}
         limits = {name: {"low": 1, "high": high, "whole": True} for name, high in most.items()}
         self.set_trait("bounds", self.bounds | limits)
+        if not own:  # what the reader sees first on comparing
+            self.temperature_b = 1.5 if self.temperature < 1.2 else 0.3
         if steps:
             for which in ("", "_b") if self.compare else ("",):
                 self.write(steps, which)
@@ -135,7 +142,7 @@ class Playground(Carrier, TwoSettings):
         return sampling.next_distribution(self.logits(which), **options(self.setting(which), self.V))
 
     def write(self, steps: int, which: str = "") -> str:
-        """Write `steps` tokens, as *Run* does, or fewer if the model ends its text. Returns `text`."""
+        """Write `steps` tokens, as ▶ does, or fewer if the model ends its text. Returns `text`."""
         path, steps = self.path(which), whole("steps", steps, 1, MOST - len(self.branches))
         rng = sampling.Mulberry32(self.seed)
         rng.random(len(path))

@@ -243,6 +243,23 @@ function changed(state, traits) {
   return { ...state, branches, nodes, hover, locked, chase, given: traits.branches, compare: traits.compare };
 }
 
+// The pace
+
+const SLOW = 1400, FAST = 280; // milliseconds a word
+
+/**
+ * Milliseconds for the next word of a run that has written some. Fast gets up to speed: the first words show how it's
+ * done. @param {string} speed @param {number} written
+ */
+export const paceOf = (speed, written) =>
+  (speed === "instant" ? 0 : speed === "slow" ? SLOW : Math.max(FAST, SLOW * 0.7 ** written));
+
+/** How far a word has come: the bars move, the dart falls, the word flies. @param {number} x  of its time, 0 to 1 */
+export function flightAt(x) {
+  const part = (/** @type {number} */ a, /** @type {number} */ b) => Math.max(0, Math.min(1, (x - a) / (b - a)));
+  return { fall: part(0.3, 0.55), fly: part(0.62, 1) };
+}
+
 // What the model's scores say
 
 /** log Σ exp(z): a token's log-probability is its logit minus this. @param {Float32Array} logits */
@@ -263,12 +280,21 @@ export const chance = (seed, depth) => mulberry32((seed + Math.imul(depth, 0x6d2
 export const nextToken = (logits, setting, seed, depth) =>
   draw(cutDistribution(Float64Array.from(logits), setting), chance(seed, depth));
 
+/** A token's place among all, from 1. @param {ArrayLike<number>} logits @param {number} id */
+export function rankOf(logits, id) {
+  let rank = 1;
+  for (let i = 0; i < logits.length; i++)
+    if (logits[i] > logits[id] || (logits[i] === logits[id] && i < id)) rank++;
+  return rank;
+}
+
 /** How surprising a token was: 0 for p ≥ 0.5, then 1 for 0.1, 2 for 0.01, 3 for less. @param {number} logp */
 export const surpriseLevel = logp => [0.5, 0.1, 0.01].filter(limit => logp < Math.log(limit)).length;
 
 /**
  * The bars at one place: the most probable tokens, and always the one drawn and the one that's there (or null).
- * rank: of the one that's there, from 1; others: the probability of all the rest; cut: how many tokens are cut off.
+ * p: all that the token is drawn from; rank: of the one that's there, from 1; others: the probability of all the rest;
+ * cut: how many tokens are cut off.
  * @param {ArrayLike<number>} logits @param {number[]} setting @param {number} drawn @param {number | null} there
  * @param {number} most  bars
  */
@@ -283,5 +309,5 @@ export function barsOf(logits, setting, drawn, there, most) {
   });
   const bars = ids.map(id =>
     ({ id, p: p[id], own: own[id], best: id === order[0], drawn: id === drawn, there: id === there }));
-  return { bars, rank: there === null ? 0 : order.indexOf(there) + 1, others, cut };
+  return { bars, p, rank: there === null ? 0 : rankOf(scores, there), others, cut };
 }

@@ -1,12 +1,17 @@
 // @ts-check
-// Scores to drag, and what softmax and its rivals make of them. The formulas are those of softmax_lab.py.
-/** @import { Attributes, Child, Model } from "./types.js" */
-import { announcer, button, checkbox, h, put, select, slider, widget } from "./dom.js";
-import { argmax, softmax, sum } from "./formulas.js";
+// Scores to drag, and the shares that softmax and a rival make of them. The formulas are those of softmax_lab.py.
+/** @import { Mark, Model } from "./types.js" */
+import { line, near, scale, text } from "./chart.js";
+import {
+  animator, announcer, button, checkbox, choice, drawn, eased, enable, h, more, primary, put, s, select, slider, widget,
+} from "./dom.js";
+import { argmax, ranking, softmax, sum } from "./formulas.js";
 import { fixed, number, visible } from "./text.js";
 
 const METHODS = /** @type {const} */ (["softmax", "plain", "sigmoid", "tanh", "argmax"]);
-const LIMIT = 10;
+const NAMES = { softmax: "softmax", plain: "plain division", sigmoid: "sigmoid", tanh: "tanh", argmax: "argmax" };
+const LIMIT = 10, FAR = 2; // of scores; of shares, beyond which a bar is cut off
+const LETTERS = 12; // of a label
 
 /** @typedef {typeof METHODS[number]} Method */
 
@@ -69,26 +74,6 @@ export function lossGradient(method, z, target, divided = true) {
 }
 
 /**
- * What a reader should notice, one sentence each.
- * @param {string[]} tokens
- * @param {number[]} z
- * @param {number} shift
- */
-export function notices(tokens, z, shift, divided = true) {
-  const said = [], plain = valuesOf("plain", z, divided), top = argmax(z);
-  const equal = tokens.filter((_, i) => z[i] === z[top]).map(visible);
-  if (plain === null) said.push("Plain: the scores sum to 0, so there's nothing to divide by.");
-  else if (sum(z) < 0) said.push("Plain: the sum is negative, so the order flips.");
-  if (plain?.some(v => v < 0)) said.push("Plain: a value below 0 can't be a probability.");
-  if (equal.length > 1) said.push(`Argmax: ${equal.join(" and ")} tie, and the first takes it all.`);
-  if (shift !== 0) {
-    const moved = METHODS.filter(method => method !== "softmax" && !(movedBy(method, z, shift, divided) < 1e-9));
-    said.push(`The shift does nothing to softmax${moved.length ? `, but it moves ${moved.join(", ")}` : ""}.`);
-  }
-  return said;
-}
-
-/**
  * How far the shift moved the value it moved most; NaN if there's none before or after.
  * @param {Method} method
  * @param {number[]} z
@@ -109,11 +94,6 @@ const PRESETS = [
   ["All + 100", () => ({ shift: 100 })],
 ];
 
-const FORMULAS = {
-  softmax: ["eᶻ / Σ", "eᶻ / Σ"], plain: ["z / Σ", "z / Σ"], sigmoid: ["σ(z) / Σ", "σ(z)"],
-  tanh: ["½(1+tanh)/Σ", "½(1+tanh)"], argmax: ["largest: 1", "largest: 1"],
-};
-
 /** Few digits that line up; what isn't quite 0 says so. @param {number | null} v */
 function short(v, digits = 3) {
   if (v === null || Number.isNaN(v)) return "–";
@@ -123,6 +103,268 @@ function short(v, digits = 3) {
 }
 /** @param {number} v @param {number} digits */
 const signed = (v, digits) => (v > 0 && /[1-9]/.test(short(v, digits)) ? "+" : "") + short(v, digits);
+
+/** @param {string} name */
+const quoted = name => `“${name}”`;
+
+/** @param {string[]} names */
+const listed = names => [names.slice(0, -1).map(quoted).join(", "), quoted(names[names.length - 1])].filter(Boolean)
+  .join(" and ");
+
+/**
+ * What to notice about the shares, in a sentence.
+ * @param {Method} method
+ * @param {string[]} names
+ * @param {number[]} z
+ * @param {number} shift
+ */
+export function notice(method, names, z, shift, divided = true) {
+  const p = valuesOf(method, z, divided), [first, second] = ranking(z), ahead = z[first] - z[second];
+  if (method === "plain") {
+    const low = p?.findIndex(v => v < 0) ?? -1;
+    if (p === null) return "The scores sum to 0, so plain division has nothing to divide by.";
+    if (sum(z) < 0) return "The sum is below 0, so plain division flips the order: the lowest score gets most.";
+    if (low >= 0) return `${quoted(names[low])} gets ${number(p[low])} of the whole, and a share can't be below 0.`;
+  }
+  if (shift !== 0) {
+    const by = `Adding ${number(shift)} to every score`, moved = movedBy(method, z, shift, divided);
+    if (method === "softmax") return `${by} doesn't change softmax at all: it only sees how far apart the scores are.`;
+    return moved < 1e-9 ? `${by} changes neither softmax nor ${NAMES[method]}.`
+      : `${by} leaves softmax alone${moved > 0 ? `, but ${NAMES[method]} changes by up to ${number(moved, 2)}` : ""}.`;
+  }
+  if (method === "plain") return "This works as long as no score is below 0. Drag one down and watch.";
+  const ties = names.filter((_, i) => z[i] === z[first]);
+  if (method === "argmax" && ties.length > 1) return `${listed(ties)} tie, and the first one takes it all.`;
+  if (method === "argmax") return `${quoted(names[first])} takes everything, and second place gets nothing.`;
+  if (method === "softmax" && ties.length === names.length) return "All scores are equal, so all shares are, too.";
+  if (method === "softmax" && ties.length > 1) return `${listed(ties)} tie, so they get the same share.`;
+  if (method === "softmax") return `${quoted(names[first])} is ${number(ahead)} ahead of ${quoted(names[second])}, so `
+    + `its share is e^${number(ahead)} = ${number(Math.exp(ahead))} times as large.`;
+  const total = sum(p ?? []);
+  if (Math.abs(total - 1) > 1e-9) return `Each score is judged on its own, so the sum isn't 1 but ${number(total)}.`;
+  const full = method === "tanh" ? 2.5 : 5, ceiling = names.filter((_, i) => z[i] >= full);
+  if (ceiling.length > 1) return `${listed(ceiling)} have hit the ceiling, and get nearly the same share.`;
+  return `From about ${full} up, ${NAMES[method]} is almost at its ceiling, and higher scores get no larger share.`;
+}
+
+/** What's wrong with these shares, in a few words. @param {number[] | null} p */
+export const flaw = p => (p === null ? "sum 0" : p.some(v => v < 0) ? "below 0"
+  : Math.abs(sum(p) - 1) > 1e-9 ? `sum ${number(sum(p))}, not 1` : "");
+
+/**
+ * What to notice about the pushes, the gradient of the loss times −1, in a sentence.
+ * @param {Method} method
+ * @param {string[]} names
+ * @param {number[] | null} p
+ * @param {number[] | null} gradient
+ * @param {number} target
+ */
+export function pushNotice(method, names, p, gradient, target) {
+  const right = quoted(names[target]);
+  if (p === null) return "The scores sum to 0, so there are no shares, no loss, and nothing pushes.";
+  if (gradient === null) return `The share of ${right} isn't above 0, so it has no logarithm, and nothing pushes.`;
+  if (method === "argmax") return "A small change of a score changes nothing here, so there's no slope to train with.";
+  const order = ranking(gradient.map(Math.abs)), size = Math.abs(gradient[order[0]]);
+  const worst = ranking(p.map((v, i) => (i === target ? -Infinity : v)))[0];
+  const dir = gradient[order[0]] < 0 ? "up" : "down";
+  if (size < 0.01) return p[target] > 0.9 ? `${right} is right and has nearly everything, so nothing pushes much.`
+    : `Nothing pushes more than ${number(size, 2)}, although ${right} is right: that's saturation.`;
+  if (method === "softmax" && p[target] < 0.2)
+    return `The shares are wrong, and the pushes strong: ${right} goes up by ${short(-gradient[target], 2)}, `
+      + `and ${quoted(names[worst])} down by ${short(gradient[worst], 2)}.`;
+  if (method === "softmax")
+    return `Each push is y − p: up by what ${right} lacks, and down by what each of the others has.`;
+  const stuck = p[worst] > p[target] && Math.abs(gradient[worst]) < 0.01;
+  if (stuck)
+    return `${quoted(names[worst])} is too high, yet nothing pushes it down: it's at ${NAMES[method]}'s ceiling.`;
+  return `The strongest push is on ${quoted(names[order[0]])}: ${dir} by ${number(size, 2)}.`;
+}
+
+/**
+ * What the table of slopes says, in sentences.
+ * @param {Method} method
+ * @param {number[][] | null} table
+ */
+export function explained(method, table) {
+  if (!table) return "The scores sum to 0, so there are no shares and no slopes.";
+  if (method === "argmax") return "Every slope is 0, so gradients can't train this.";
+  const largest = Math.max(...table.flat().map(Math.abs)), said = [`The steepest slope is ${number(largest, 2)}.`];
+  if (largest < 0.01) said.push("That's saturation: no score moves any share by much.");
+  if (largest > 1) said.push("Near a sum of 0, plain division blows up.");
+  if (method === "softmax") said.push("Each row sums to 0: if all scores rise together, nothing moves.");
+  return said.join(" ");
+}
+
+/** The scores after one step of gradient descent with a learning rate of 1. @param {number[]} z @param {number[]} g */
+export const pushed = (z, g) => z.map((v, i) => Math.max(-LIMIT, Math.min(LIMIT, v - g[i])));
+
+// The drawing
+
+/**
+ * What it shows: numbers that two pictures can be blended of.
+ * @typedef {object} Picture
+ * @property {number[]} scores
+ * @property {number[]} p  shares by softmax
+ * @property {number[]} q  shares by the rival
+ * @property {number[]} push  on each score
+ * @property {number[]} ends  the lowest and the highest share on the axis
+ * @property {number[]} two  [1] if there's a rival, or else [0]
+ */
+
+/**
+ * @param {{ scores: number[], shift: number, method: Method, divided: boolean, target: number }} setting
+ * @returns {Picture}
+ */
+export function picture({ scores, shift, method, divided, target }) {
+  const z = scores.map(v => v + shift), p = softmax(z), q = valuesOf(method, z, divided) ?? z.map(() => 0);
+  const push = (lossGradient(method, z, target, divided) ?? z.map(() => 0)).map(v => 0 - v);
+  return {
+    scores, p, q, push, ends: [Math.max(-FAR, Math.min(0, ...q)), Math.min(FAR, Math.max(1, ...q))],
+    two: [method === "softmax" ? 0 : 1],
+  };
+}
+
+/** Between two pictures. @param {Picture} a @param {Picture} b @param {number} x  from 0 to 1 @returns {Picture} */
+export const blend = (a, b, x) => (x === 1 ? b : /** @type {Picture} */ (Object.fromEntries(
+  Object.entries(b).map(([name, to]) => {
+    const from = a[/** @type {keyof Picture} */ (name)];
+    return [name, to.map((v, i) => from[i] + x * (v - from[i]))];
+  }))));
+
+/**
+ * Where everything is, in pixels: two panels side by side, or one below the other where that's too narrow.
+ * @param {{ width: number, n: number, longest: number, pushes: boolean }} options  longest: the longest label's width
+ */
+export function layout({ width, n, longest, pushes }) {
+  const beside = width >= 520 && (width / 2 - 44) / n >= 56, half = beside ? width / 2 - 8 : width;
+  const left = 34, each = (half - left) / n, tilted = longest > each - 6;
+  const labels = tilted ? Math.min(longest, 130) * 0.87 + 16 : 24, top = 26, tall = beside ? 250 : 220;
+  const under = top + tall + labels, push = { top: under + 8, at: under + 74 };
+  const end = under + (pushes ? 126 : 0), shares = beside ? top : end + 44, high = beside ? tall : 190;
+  /** @param {number} from */
+  const columns = from => Array.from({ length: n }, (_, i) => from + left + each * (i + 0.5));
+  return {
+    width, beside, each, tilted, push, height: beside ? end : shares + high + labels, left,
+    score: { top, bottom: top + tall, from: 0, columns: columns(0) },
+    share: { top: shares, bottom: shares + high, from: width - half, columns: columns(width - half) },
+  };
+}
+
+/** @typedef {ReturnType<typeof layout>} Layout */
+
+/** @param {Layout} place */
+export const scoreScale = place => scale({ low: -LIMIT, high: LIMIT }, place.score.bottom - 20, place.score.top + 20);
+
+/** A bar from one height to another. @param {number} x @param {number} width @param {number} a @param {number} b
+ * @param {string} fill @param {string} [title] @returns {Mark} */
+const bar = (x, width, a, b, fill, title = "") => ["rect", {
+  x: x - width / 2, width, y: Math.min(a, b), height: Math.abs(a - b), fill, rx: 2,
+}, ["title", {}, title]];
+
+/** @param {Layout} place @param {string[]} names @param {number} target  −1: none @returns {Mark[]} */
+function labels({ score, share, tilted }, names, target) {
+  /** @param {number[]} columns @param {number} y @returns {Mark[]} */
+  const row = (columns, y) => columns.map((x, i) => {
+    const name = (i === target ? "✓ " : "") + names[i], look = i === target ? "nw-lab-right" : "";
+    const cut = name.length > LETTERS + 2 ? `${name.slice(0, LETTERS + 1)}…` : name;
+    if (!tilted) return text(cut, x, y, "middle", { class: look });
+    return text(cut, x + 4, y - 4, "end", { transform: `rotate(-60 ${near(x + 4)} ${near(y - 4)})`, class: look });
+  });
+  return [...row(score.columns, score.bottom + 16), ...row(share.columns, share.bottom + 16)];
+}
+
+/** Words in a column that may be too narrow for them. @param {string} words @param {number} x @param {number} y
+ * @param {number} room @param {boolean} down @param {boolean} wrong @returns {Mark} */
+function value(words, x, y, room, down, wrong) {
+  const look = { class: wrong ? "nw-lab-value nw-lab-outside" : "nw-lab-value" };
+  if (room >= 6.7 * words.length) return text(words, x, y + (down ? 14 : -5), "middle", look);
+  const [a, b] = [near(x + 4), near(y + (down ? 5 : -5))];
+  return text(words, Number(a), Number(b), down ? "end" : "start", { ...look, transform: `rotate(-90 ${a} ${b})` });
+}
+
+/**
+ * @param {Picture} now
+ * @param {Layout} place
+ * @param {{ names: string[], method: Method, z: number[], q: number[] | null, shift: number, target: number,
+ *   loss: number | null, before: { p: number[], q: number[] | null } | null }} facts
+ *   target: −1 without gradients; before: the shares without the shift
+ * @returns {Mark[]}
+ */
+function marks(now, place, { names, method, z, q, shift, target, loss, before }) {
+  const { score, share, each } = place, y = scoreScale(place), [two] = now.two, [low, high] = now.ends;
+  const up = scale({ low, high }, share.bottom - (low < 0 ? 20 : 0), share.top + 20);
+  const wide = Math.min(46, each * 0.62), pair = Math.min(30, each * 0.4), room = two ? each / 2 : each;
+  const size = wide + two * (pair - wide), aside = two * (pair / 2 + 1), exact = room >= 46 ? 3 : 2;
+  /** @param {string} words @param {number} y @param {{ from: number }} panel @param {Record<string, unknown>} [more] */
+  const axis = (words, y, { from }, more = {}) => text(words, from + place.left - 6, y + 4, "end", more);
+  /** @param {number} y @param {{ from: number }} panel @param {Record<string, unknown>} more @returns {Mark} */
+  const across = (y, { from }, more) =>
+    line(from + place.left - 2, y, from + place.left + each * names.length, y, more);
+  const zero = { stroke: "var(--nw-muted)" }, one = { class: "nw-grid" };
+  /** @type {Mark[]} */
+  const found = [
+    text(`score: drag a tip${shift ? `; each ${signed(shift, 1)}` : ""}`, score.from, 12, "start"),
+    ...[-LIMIT, LIMIT].flatMap(v => [across(y.at(v), score, one), axis(number(v), y.at(v), score)]),
+    across(y.at(0), score, zero), axis("0", y.at(0), score), ...labels(place, names, target),
+    text("softmax, sum 1", share.from, share.top - 14, "start", { class: "nw-lab-softmax" }),
+    ...low < 0 ? [bar((share.from + place.left + each * names.length / 2), each * names.length, up.at(0), share.bottom,
+      "var(--nw-soft)")] : [],
+    across(up.at(1), share, one), axis("1", up.at(1), share), across(up.at(0), share, zero), axis("0", up.at(0), share),
+  ];
+  if (method !== "softmax") {
+    const wrong = flaw(q), right = share.from + place.left + each * names.length;
+    found.push(text(`${NAMES[method]}, ${wrong || "sum 1"}`, right, share.top - 14, "end",
+      { class: wrong ? "nw-lab-outside" : "nw-lab-rival" }));
+  }
+  names.forEach((name, i) => {
+    const x = score.columns[i], at = y.at(now.scores[i]), negative = now.scores[i] < 0;
+    found.push(bar(x, wide, y.at(0), at, "var(--nw-muted)"));
+    found.push(value(fixed(z[i], 1), x, at + (negative ? 4 : -4), each, negative, false));
+    const side = share.columns[i], a = now.p[i];
+    found.push(bar(side - aside, size, up.at(0), up.at(a), "var(--nw-blue)", `softmax gives ${name} ${short(a)}`));
+    found.push(value(short(a, exact), side - aside, up.at(a), room, false, false));
+    /** @type {[number, number | undefined][]} */
+    const ghosts = [[side - aside, before?.p[i]]];
+    if (two) {
+      const v = now.q[i], shown = Math.max(low, Math.min(high, v)), outside = v < 0 || v > 1;
+      const fill = outside ? "var(--nw-orange)" : "var(--nw-green)";
+      if (q) {
+        const title = `${NAMES[method]} gives ${name} ${short(v)}`;
+        found.push(bar(side + aside, two * size, up.at(0), up.at(shown), fill, title));
+        const under = v < 0 && room > 34; // or there's no room for it below the bar
+        found.push(value(short(v, exact), side + aside, up.at(under ? shown : Math.max(0, shown)), room, under,
+          outside));
+      }
+      ghosts.push([side + aside, before?.q?.[i]]);
+    }
+    for (const [x, v] of ghosts) if (v !== undefined && v >= low && v <= high)
+      found.push(line(x - size / 2 - 2, up.at(v), x + size / 2 + 2, up.at(v), { class: "nw-lab-ghost" }));
+    if (target >= 0) found.push(...arrow(x, place.push.at, now.push[i], loss === null, each));
+  });
+  if (target >= 0) {
+    const words = loss === null ? "no loss" : `loss −log ${short((q ?? now.p)[target])} = ${number(loss)}`;
+    found.push(text("training pushes", 0, place.push.top + 6, "start"),
+      place.beside ? text(words, share.from, place.push.at + 4, "start")
+        : text(words, place.width, place.push.top + 6, "end"));
+  }
+  return found;
+}
+
+/** How hard a score is pushed, and which way. @param {number} x @param {number} y @param {number} push
+ * @param {boolean} none @param {number} room @returns {Mark[]} */
+function arrow(x, y, push, none, room) {
+  const long = 8 + 32 * Math.min(1, Math.abs(push)), way = push < 0 ? 1 : -1, tip = y + way * long;
+  const color = push < 0 ? "var(--nw-orange)" : "var(--nw-blue)";
+  if (none || Math.abs(push) < 0.005) {
+    const words = none ? "–" : "0";
+    return [["circle", { cx: x, cy: y, r: 2.5, fill: "var(--nw-muted)" }], value(words, x, y - 2, room, false, false)];
+  }
+  return [
+    line(x, y, x, tip - way * 6, { stroke: color, "stroke-width": 5 }),
+    ["path", { d: `M${near(x - 8)},${near(tip - way * 8)}h16L${near(x)},${near(tip)}z`, fill: color }],
+    value(signed(push, 2), x, tip - way * 2, room, push < 0, false),
+  ];
+}
 
 /** @param {Model} model @returns {number[]} */
 function readScores(model) {
@@ -134,162 +376,195 @@ function readScores(model) {
   throw new Error(`The scores must be ${n} numbers from −${LIMIT} to ${LIMIT}; got ${got}.`);
 }
 
-/**
- * What the gradients say, in sentences.
- * @param {Method} method
- * @param {number[][] | null} table
- * @param {number[] | null} loss
- * @param {string} name  the target's label
- */
-export function explained(method, table, loss, name) {
-  if (!table) return ["The scores sum to 0, so there are no values and no gradients."];
-  if (method === "argmax")
-    return ["Every slope is 0: a small change of a score changes nothing, so gradients can't train this."];
-  const largest = Math.max(...table.flat().map(Math.abs)), said = [`The steepest slope is ${number(largest, 2)}.`];
-  if (largest < 0.01) said.push("That's saturation: no score moves any value by much.");
-  if (largest > 1) said.push("Near a sum of 0, plain division blows up.");
-  if (method === "softmax") said.push("Each row sums to 0: if all scores rise together, nothing moves.");
-  if (loss === null)
-    return [...said, `The value of ${name} isn't above 0, so it has no logarithm, and there's no loss to train on.`];
-  const row = method === "softmax" ? "The last row is p − y" : "The last row is the gradient of the loss";
-  const steepest = Math.max(...loss.map(Math.abs));
-  const still = steepest > 0.5 && largest < 0.01 ? ", so a mistake still gets corrected" : "";
-  return [...said, `${row}; its steepest entry is ${number(steepest, 2)}${still}.`];
+/** What a key does to a score. @param {string} key @param {number} v */
+export function keyed(key, v) {
+  const steps = { ArrowUp: 0.1, ArrowRight: 0.1, ArrowDown: -0.1, ArrowLeft: -0.1, PageUp: 1, PageDown: -1 };
+  const by = steps[/** @type {keyof typeof steps} */ (key)];
+  return key === "Home" ? -LIMIT : key === "End" ? LIMIT : by === undefined ? null : tenth(v + by);
 }
-
-/** @param {string} role @param {Attributes} attributes @param {...(Child | Child[])} children */
-const cell = (role, attributes, ...children) => h("div", { role, ...attributes }, ...children);
+/** @param {number} v */
+const tenth = v => Math.max(-LIMIT, Math.min(LIMIT, Math.round(10 * v) / 10));
 
 export default widget(frame => {
-  const { model, root, on } = frame, say = announcer(frame);
+  const { model, root, on, cleanup } = frame, say = announcer(frame), clock = animator(frame);
   /** @type {string[]} */
   const tokens = model.get("tokens"), n = tokens.length, names = tokens.map(visible);
-  let point = (/** @type {number | null} */ _) => {}; // marks the column of gradients that belongs to a score
+  const gradients = model.get("gradients");
   readScores(model);
 
-  // One row for each token: its score to drag, and a number with a bar for each method.
-  /** @param {number} i @param {number} v */
-  const change = (i, v) => put(model, { scores: readScores(model).map((old, j) => (j === i ? v : old)) });
-  const rows = tokens.map((_, i) => {
-    const input = h("input", {
-      type: "range", min: -LIMIT, max: LIMIT, step: 0.1, class: "nw-lab-drag", "aria-label": `score of ${names[i]}`,
-      oninput: () => change(i, Number(input.value)),
-    });
-    const cells = METHODS.map(() => ({ text: h("span"), bar: h("i"), ghost: h("b") }));
-    const shown = h("span", { class: "nw-lab-number" }), here = () => point(i), away = () => point(null);
-    const row = cell("row",
-      { class: "nw-lab-row", onpointerenter: here, onfocusin: here, onpointerleave: away, onfocusout: away },
-      cell("rowheader", { class: "nw-lab-name" }, names[i]),
-      cell("cell", { class: "nw-lab-score" }, input, shown),
-      cells.map(({ text, bar, ghost }) =>
-        cell("cell", { class: "nw-lab-value" }, text, h("div", { class: "nw-lab-bar" }, bar, ghost))));
-    return { row, input, shown, cells };
-  });
-  const heads = METHODS.map(() => h("small"));
-  /** @type {[string, ((p: number[]) => number) | null][]} */
-  const measures = [["sum", sum], ["min", p => Math.min(...p)], ["max", p => Math.max(...p)], ["moved", null]];
-  const feet = measures.map(([label, f]) => {
-    const cells = ["score", ...METHODS].map((_, i) =>
-      cell("cell", { class: i ? "nw-lab-value" : "nw-lab-score nw-lab-note" }));
-    const name = cell("rowheader", { class: "nw-lab-name" }, label);
-    return { f, cells, row: cell("row", { class: "nw-lab-row nw-lab-foot" }, name, cells) };
-  });
-  const table = cell("table", { class: "nw-lab", "aria-label": "Scores, and what five methods make of them" },
-    cell("row", { class: "nw-lab-row nw-lab-head" },
-      cell("columnheader", { class: "nw-lab-name" }, h("span", { class: "nw-visually-hidden" }, "token")),
-      cell("columnheader", { class: "nw-lab-score" }, "score z (drag)"),
-      METHODS.map((method, i) => cell("columnheader", { class: "nw-lab-value" }, method, heads[i]))),
-    rows.map(({ row }) => row), feet.map(({ row }) => row));
+  const back = s("g", { "aria-hidden": "true" }), tips = tokens.map((_, i) => tip(i));
+  const svg = s("svg", { role: "group", class: "nw-lab-drawing" }, back, tips.map(({ element }) => element));
   const noticed = h("p", { class: "nw-lab-noticed" });
-  /** @param {HTMLElement} place @param {string[]} sentences */
-  const tell = (place, sentences) => place.replaceChildren(...sentences.map(words => h("span", {}, `${words} `)));
+  /** @type {Picture | null} */
+  let now = null, goal = /** @type {Picture | null} */ (null);
+  let place = layout({ width: 700, n, longest: 0, pushes: false }), facts = /** @type {any} */ (null), atOnce = true;
 
-  root.append(
-    h("div", { class: "nw-row nw-lab-presets", role: "group", "aria-label": "Scores that make a point" },
-      PRESETS.map(([words, make]) => button(words, () => put(model, make(n, model.get("start")))))),
-    table,
-    h("div", { class: "nw-controls nw-lab-controls" },
-      slider(frame, "shift", {
-        label: "Shift: added to all scores", low: -100, high: 100, step: 0.5,
-        shown: v => (v > 0 ? "+" : "") + number(v),
-        to: x => Math.sign(x) * x * x, from: x => Math.sign(x) * Math.sqrt(Math.abs(x)), // finer steps near 0
-      }),
-      checkbox(frame, "divided", "Divide sigmoid and tanh by their sums (Σ)")),
-    noticed);
+  /** One score to drag: its tip, and for a mouse its whole column. @param {number} i */
+  function tip(i) {
+    const column = s("rect", { fill: "transparent" }), hit = s("rect", { fill: "transparent", class: "nw-lab-hit" });
+    const pill = s("rect", { height: 11, rx: 5.5, class: "nw-lab-tip" });
+    let grabbed = /** @type {number | null} */ (null); // how far from the tip
+    /** @param {PointerEvent} event */
+    const score = event => scoreScale(place).back(event.clientY - svg.getBoundingClientRect().top - (grabbed ?? 0));
+    const element = s("g", {
+      role: "slider", tabindex: 0, class: "nw-lab-slider", "aria-label": `score of ${names[i]}`,
+      "aria-orientation": "vertical", "aria-valuemin": -LIMIT, "aria-valuemax": LIMIT,
+      onpointerdown: event => {
+        const onTip = event.target !== column;
+        if (event.button || (!onTip && event.pointerType === "touch")) return;
+        const from = svg.getBoundingClientRect().top + scoreScale(place).at(readScores(model)[i]);
+        grabbed = onTip ? event.clientY - from : 0;
+        element.setPointerCapture(event.pointerId);
+        element.focus({ preventScroll: true });
+        event.preventDefault();
+        if (!onTip) change(i, tenth(score(event)));
+      },
+      onpointermove: event => { if (grabbed !== null) change(i, tenth(score(event))); },
+      onlostpointercapture: () => { grabbed = null; },
+      onkeydown: event => {
+        const to = keyed(event.key, readScores(model)[i]);
+        if (to === null || event.ctrlKey || event.metaKey || event.altKey) return;
+        event.preventDefault();
+        change(i, to);
+      },
+    }, column, hit, pill);
+    return { element, column, hit, pill };
+  }
+  /** @param {number} i @param {number} v */
+  function change(i, v) {
+    atOnce = true;
+    put(model, { scores: readScores(model).map((old, j) => (j === i ? v : old)) });
+  }
 
-  on("scores shift divided", () => {
-    const scores = readScores(model), shift = model.get("shift"), divided = model.get("divided");
-    const z = scores.map(v => v + shift), results = METHODS.map(method => valuesOf(method, z, divided));
-    const old = METHODS.map(method => valuesOf(method, scores, divided)), p = softmax(z);
-    rows.forEach(({ input, shown, cells }, i) => {
-      if (Number(input.value) !== scores[i]) input.value = String(scores[i]);
-      const zero = 50, at = 50 + 50 * scores[i] / LIMIT;
-      input.style.setProperty("--from", String(Math.min(zero, at) / 100));
-      input.style.setProperty("--to", String(Math.max(zero, at) / 100));
-      shown.textContent = fixed(z[i], 1);
-      input.setAttribute("aria-valuetext", `${scores[i].toFixed(1)}; ${p[i].toFixed(3)} by softmax`);
-      cells.forEach(({ text, bar, ghost }, k) => {
-        const v = results[k]?.[i] ?? null, size = v ?? 0, outside = size < 0 || size > 1;
-        text.textContent = (size < 0 ? "◂ " : "") + short(v) + (size > 1 ? " ▸" : "");
-        bar.style.width = `${100 * Math.min(1, Math.max(0, size))}%`;
-        bar.parentElement?.classList.toggle("nw-lab-outside", outside);
-        text.classList.toggle("nw-lab-outside", outside);
-        ghost.hidden = shift === 0 || !old[k];
-        ghost.style.left = `${100 * Math.min(1, Math.max(0, old[k]?.[i] ?? 0))}%`;
-      });
+  /** @param {Picture} to */
+  function draw(to) {
+    now = to;
+    back.replaceChildren(...drawn(marks(to, place, facts)));
+    const y = scoreScale(place), wide = Math.min(46, place.each * 0.62) + 8, top = place.score.top;
+    tips.forEach(({ column, hit, pill }, i) => {
+      const x = place.score.columns[i], at = y.at(to.scores[i]);
+      /** @param {SVGElement} element @param {Record<string, number>} box */
+      const set = (element, box) =>
+        Object.entries(box).forEach(([name, v]) => element.setAttribute(name, v.toFixed(1)));
+      set(column, { x: x - place.each / 2, width: place.each, y: top, height: place.score.bottom - top });
+      set(hit, { x: x - place.each / 2, width: place.each, y: at - 22, height: 44 });
+      set(pill, { x: x - wide / 2, width: wide, y: at - 5.5 });
     });
-    heads.forEach((small, k) => { small.textContent = FORMULAS[METHODS[k]][divided ? 0 : 1]; });
-    feet.forEach(({ f, cells: [note, ...cells] }) => {
-      note.textContent = f ? fixed(f(z), 1) : `by the shift of ${number(shift)}`;
-      cells.forEach((box, k) => {
-        const p = results[k], v = !f ? (shift ? movedBy(METHODS[k], z, shift, divided) : 0) : p ? f(p) : null;
-        const good = f === sum ? v !== null && Math.abs(v - 1) <= 1e-9 : f ? v === null || (v >= 0 && v <= 1)
-          : v !== null && v < 1e-9;
-        box.textContent = short(v);
-        box.classList.toggle("nw-lab-outside", !good);
-      });
-    });
-    const said = notices(tokens, z, shift, divided);
-    tell(noticed, said.length ? said : ["Drag a score, or pick a preset."]);
-    say(`Softmax: ${names.map((name, i) => `${name} ${p[i].toFixed(3)}`).join(", ")}. ${said.join(" ")}`);
+  }
+  function arrange() {
+    const pen = h("canvas").getContext("2d");
+    if (pen) pen.font = `${gradients ? 650 : 400} 13px system-ui, sans-serif`;
+    const widths = names.map(name => pen?.measureText(name.slice(0, LETTERS)).width ?? 7 * name.length);
+    const longest = Math.max(...widths) + (gradients ? 18 : 0);
+    place = layout({ width: svg.parentElement?.clientWidth || 700, n, longest, pushes: gradients });
+    svg.setAttribute("viewBox", `0 0 ${place.width} ${place.height}`);
+    if (now) draw(now);
+  }
+  const watch = new ResizeObserver(() => {
+    if (svg.parentElement && svg.parentElement.clientWidth !== place.width) arrange();
   });
+  cleanup(() => watch.disconnect());
 
-  if (!model.get("gradients")) return;
+  // Under More: everything as a table, and the slopes
 
-  // The gradients of one method: a table, and below it the row that training uses.
-  const digits = n <= 4 ? 3 : 2, all = Array.from({ length: n + 1 }, (_, i) => i);
-  const grid = all.map(() => all.map(() => cell("cell", { class: "nw-lab-slope" })));
-  const lossName = cell("rowheader", { class: "nw-lab-name" }), says = h("p", { class: "nw-lab-says" });
-  const titles = [...names.map(name => `${name} rises`), "all rise"].map(words => cell("columnheader", {}, words));
-  const slopes = cell("table", { class: "nw-lab-slopes", style: { "--columns": n + 1 }, "aria-label": "Gradients" },
-    cell("row", { class: "nw-lab-row nw-lab-head" },
-      cell("columnheader", { class: "nw-lab-name" }, "slope of ↓ if"), titles),
-    grid.map((cells, i) => cell("row", { class: "nw-lab-row" + (i === n ? " nw-lab-foot" : "") },
-      i < n ? cell("rowheader", { class: "nw-lab-name" }, `p(${names[i]})`) : lossName, cells)));
+  const cells = [...tokens, "sum", "min", "max", "moved"].map(() => ["score", ...METHODS].map(() => h("td")));
+  /** @param {string} words */
+  const rowHead = words => h("th", { scope: "row" }, words);
+  /** @param {string} label @param {...HTMLElement} rows */
+  const table = (label, ...rows) =>
+    h("div", { class: "nw-lab-scroll", role: "region", tabindex: 0, "aria-label": label },
+      h("table", { "aria-label": label }, rows));
+  /** @param {string[]} words */
+  const headRow = words => h("thead", {}, h("tr", {}, words.map(word => h("th", { scope: "col" }, word))));
+  const everything = table("Scores, and what five methods make of them", headRow(["", "score", ...METHODS]),
+    h("tbody", {}, names.map((name, i) => h("tr", {}, rowHead(name), cells[i]))),
+    h("tfoot", {}, ["sum", "min", "max", "moved by the shift"].map((word, i) =>
+      h("tr", {}, rowHead(word), cells[n + i]))));
+  const all = Array.from({ length: n + 1 }, (_, i) => i), slopes = all.map(() => all.map(() => h("td")));
+  const lossName = rowHead(""), says = h("p", { class: "nw-lab-says nw-muted" });
+  const jacobian = table("Slopes", headRow(["slope of ↓ if", ...names.map(name => `${name} rises`), "all rise"]),
+    h("tbody", {}, slopes.map((row, i) => h("tr", {}, i < n ? rowHead(`p(${names[i]})`) : lossName, row))));
+  const push = button("▶ Push", () => {
+    const z = readScores(model), shifted = z.map(v => v + model.get("shift"));
+    const g = lossGradient(model.get("method"), shifted, model.get("target"), model.get("divided"));
+    if (g) put(model, { scores: pushed(z, g) });
+  }, { class: "nw-go", title: "One step of gradient descent with a learning rate of 1" });
+
   root.append(
-    h("div", { class: "nw-controls nw-lab-controls" },
-      select(frame, "method", "Gradients of", METHODS.map(method => [method, method])),
-      select(frame, "target", "The actual token", names.map((name, i) => [i, name]))),
-    h("div", { class: "nw-lab-two" }, slopes, says));
-  point = j => [titles, ...grid].forEach(cells =>
-    cells.forEach((box, k) => box.classList.toggle("nw-lab-here", k === j)));
+    primary(gradients ? push : "", choice(frame, "method", "What makes shares of the scores",
+      METHODS.map(method => [method, NAMES[method]]))),
+    h("div", { class: "nw-drawing" }, svg), noticed,
+    gradients ? h("div", { class: "nw-row" },
+      select(frame, "target", "The right token", names.map((name, i) => [i, name]))) : "",
+    more(
+      h("div", { class: "nw-row", role: "group", "aria-label": "Scores that make a point" },
+        PRESETS.map(([words, make]) => button(words, () => put(model, make(n, model.get("start")))))),
+      h("div", { class: "nw-controls" },
+        slider(frame, "shift", {
+          label: "Added to all scores", low: -100, high: 100, step: 0.5,
+          shown: v => (v > 0 ? "+" : "") + number(v),
+          to: x => Math.sign(x) * x * x, from: x => Math.sign(x) * Math.sqrt(Math.abs(x)), // finer steps near 0
+        }),
+        checkbox(frame, "divided", "Divide sigmoid and tanh by their sums")),
+      everything, gradients ? [jacobian, says] : ""));
 
-  /** @param {HTMLElement} box @param {number | null} v @param {number} full */
-  const shade = (box, v, full) => {
-    box.textContent = v === null ? "–" : signed(v, digits);
-    box.style.setProperty("--strength", `${Math.round(45 * Math.min(1, Math.abs(v ?? 0) / full))}%`);
-    box.classList.toggle("nw-lab-down", (v ?? 0) < 0);
-  };
   on("scores shift divided method target", () => {
-    const method = model.get("method"), target = model.get("target"), divided = model.get("divided");
+    const scores = readScores(model), shift = model.get("shift"), divided = model.get("divided");
+    /** @type {Method} */
+    const method = model.get("method"), target = model.get("target"), z = scores.map(v => v + shift);
     if (!(target < n)) throw new Error(`target must be the position of a token, from 0 to ${n - 1}; got ${target}.`);
-    const z = readScores(model).map(v => v + model.get("shift"));
-    const table = jacobianOf(method, z, divided), loss = lossGradient(method, z, target, divided);
-    lossName.textContent = `−log p(${names[target]})`;
-    grid.forEach((cells, i) => {
-      const values = i < n ? table?.[i] : loss;
-      cells.forEach((box, j) => shade(box, values ? values[j] ?? sum(values) : null, i < n ? 0.25 : 1));
+    const q = valuesOf(method, z, divided), p = softmax(z), gradient = lossGradient(method, z, target, divided);
+    facts = {
+      names, method, z, q, shift, target: gradients ? target : -1,
+      loss: gradient && q ? 0 - Math.log(q[target]) : null,
+      before: shift ? { p: softmax(scores), q: valuesOf(method, scores, divided) } : null,
+    };
+    goal = picture({ scores, shift, method, divided, target });
+    const from = now, to = goal;
+    clock.stop();
+    if (!from) arrange();
+    if (!from || atOnce) draw(to);
+    else clock.run(350, x => draw(blend(from, to, eased(x))));
+    atOnce = false;
+
+    tips.forEach(({ element }, i) => {
+      element.setAttribute("aria-valuenow", String(scores[i]));
+      element.setAttribute("aria-valuetext", `${scores[i].toFixed(1)}; ${p[i].toFixed(3)} by softmax`);
     });
-    tell(says, explained(method, table, loss, names[target]));
+    noticed.textContent = gradients ? pushNotice(method, names, q, gradient, target)
+      : notice(method, names, z, shift, divided);
+    svg.setAttribute("aria-label", `Scores to drag, and the shares that ${method === "softmax" ? "softmax makes"
+      : `softmax and ${NAMES[method]} make`} of them`);
+    enable(gradient !== null && method !== "argmax", push);
+    const rival = method === "softmax" ? "" : ` ${NAMES[method]}: ${q ? names.map((name, i) => `${name} ${short(q[i])}`)
+      .join(", ") : "nothing to divide by"}.`;
+    say(`Softmax: ${names.map((name, i) => `${name} ${p[i].toFixed(3)}`).join(", ")}.${rival} ${noticed.textContent}`);
+
+    /** @type {((p: number[]) => number)[]} */
+    const measures = [sum, p => Math.min(...p), p => Math.max(...p)];
+    [null, ...METHODS].forEach((method, k) => {
+      const values = method ? valuesOf(method, z, divided) : z;
+      cells.forEach((row, i) => {
+        const measure = measures[i - n], moved = method && shift ? movedBy(method, z, shift, divided) : 0;
+        const v = i === n + 3 ? (method ? moved : null) : !values ? null : i < n ? values[i] : measure(values);
+        row[k].textContent = method ? short(v) : v === null ? "" : fixed(v, 1);
+        const good = v === null || (i === n ? Math.abs(v - 1) < 1e-9 : i === n + 3 ? v < 1e-9 : v >= 0 && v <= 1);
+        row[k].classList.toggle("nw-lab-outside", method !== null && !good);
+      });
+    });
+    if (!gradients) return;
+    const slope = jacobianOf(method, z, divided);
+    lossName.textContent = `−log p(${names[target]})`;
+    slopes.forEach((row, i) => {
+      const values = i < n ? slope?.[i] : gradient;
+      row.forEach((box, j) => {
+        const v = values ? values[j] ?? sum(values) : null;
+        box.textContent = v === null ? "–" : signed(v, n <= 4 ? 3 : 2);
+        box.style.setProperty("--strength", `${Math.round(45 * Math.min(1, Math.abs(v ?? 0) * (i < n ? 4 : 1)))}%`);
+        box.classList.toggle("nw-lab-down", (v ?? 0) < 0);
+      });
+    });
+    says.textContent = explained(method, slope);
   });
+  watch.observe(/** @type {Element} */ (svg.parentElement));
 });

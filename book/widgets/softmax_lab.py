@@ -1,6 +1,6 @@
-"""SoftmaxLab: a few scores to drag, and beside them what softmax and its rivals make of them, with their gradients.
+"""SoftmaxLab: a few scores to drag, and beside them what softmax and a rival make of them, with their gradients.
 
-Chapter 3 builds the five methods. Left out: more than five scores, and training (the chapter does that).
+Chapter 3 builds the five methods. Left out: more than ten scores, and a model that makes them.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from book.widgets.base import Choice, Number, Whole, Widget
 from helpers import plots, sampling
 
 LIMIT = 10.0  # scores go from −LIMIT to LIMIT
+MOST = 10  # tokens
 METHODS = ["softmax", "plain", "sigmoid", "tanh", "argmax"]
 
 
@@ -38,11 +39,29 @@ def values(method: str, z, divided: bool = True):
     return None if method == "plain" and abs(total) < 1e-9 else positive / total
 
 
-class SoftmaxLab(Widget):
-    """Drag 2 to 5 scores from −10 to 10: softmax, plain division, sigmoid, tanh, and argmax side by side.
+def loss_gradient(method: str, z, target: int, divided: bool = True):
+    """The gradient of −log p[target] with respect to the scores: (n,), or None unless p[target] is above 0."""
+    z = np.asarray(z, dtype=float)
+    p, y = values(method, z, divided), np.eye(len(z))[target]
+    if method == "softmax":
+        return p - y
+    if p is None or p[target] <= 0:
+        return None
+    if method == "argmax":
+        return np.zeros(len(z))
+    s, t = logistic(z) * logistic(-z), logistic(2 * z) * logistic(-2 * z)
+    slope = {"plain": np.ones(len(z)), "sigmoid": s, "tanh": 2 * t}[method]
+    if method != "plain" and not divided:
+        return -slope * y / p
+    total = {"plain": z, "sigmoid": logistic(z), "tanh": logistic(2 * z)}[method].sum()
+    return slope * (p[target] - y) / total / p[target]
 
-    shift: added to all scores. method: the one whose gradients show (unless gradients is False). target: the position
-    of the actual token, for the gradient of −log p. divided: see `values`.
+
+class SoftmaxLab(Widget):
+    """Drag 2 to 10 scores from −10 to 10, and compare softmax with plain division, sigmoid, tanh, or argmax.
+
+    shift: added to all scores. method: the one beside softmax. gradients: whether to show how training would push each
+    score with this method. target: the position of the right token, for the gradient of −log p. divided: see `values`.
     """
 
     settings = ("scores", "shift", "method", "target", "divided")
@@ -52,14 +71,14 @@ class SoftmaxLab(Widget):
     tokens = traitlets.List(trait=traitlets.Unicode()).tag(sync=True)
     shift = Number(0.0, -100, 100, help="added to all scores").tag(sync=True)
     method = Choice(METHODS, "softmax").tag(sync=True)
-    target = Whole(0, 0, 4).tag(sync=True)
+    target = Whole(0, 0, MOST - 1).tag(sync=True)
     divided = traitlets.Bool(True).tag(sync=True)
     gradients = traitlets.Bool(True).tag(sync=True)
 
     def __init__(self, scores=(3.0, 2.0, 0.5, -4.0), tokens=("cat", "dog", "king", "of"), **options):
         scores, tokens = np.ravel(scores).astype(float).tolist(), [str(token) for token in tokens]
-        if not 2 <= len(tokens) <= 5:
-            raise ValueError(f"SoftmaxLab shows 2 to 5 scores, each with its token; got {len(tokens)} tokens.")
+        if not 2 <= len(tokens) <= MOST:
+            raise ValueError(f"SoftmaxLab shows 2 to {MOST} scores, each with its token; got {len(tokens)} tokens.")
         self.set_trait("start", scores)
         super().__init__(scores=scores, tokens=tokens, **options)
 
@@ -93,16 +112,28 @@ class SoftmaxLab(Widget):
         z = np.array(self.scores) + self.shift
         return {method: values(method, z, self.divided) for method in METHODS}
 
+    def _push(self) -> np.ndarray | None:
+        """How training pushes each score: the gradient times −1. None if there is none to show."""
+        z = np.array(self.scores) + self.shift
+        gradient = loss_gradient(self.method, z, self.target, self.divided) if self.gradients else None
+        return None if gradient is None else 0 - gradient
+
     def still(self):
-        names = [plots.visible(token) for token in self.tokens]
-        figure, axes = plt.subplots(1, 6, figsize=(8.6, 0.9 + 0.32 * len(names)), sharey=True)
+        names, push = [plots.visible(token) for token in self.tokens], self._push()
+        panels = 6 if push is None else 7
+        _, axes = plt.subplots(1, panels, figsize=(8.6, 0.9 + 0.32 * len(names)), sharey=True)
         axes[0].barh(range(len(names)), np.array(self.scores) + self.shift, color=plots.MUTED)
         axes[0].set_xlabel("score")
         axes[0].set_yticks(range(len(names)), names)
         axes[0].invert_yaxis()
-        for ax, (method, p) in zip(axes[1:], self._results().items(), strict=True):
+        if push is not None:
+            axes[6].barh(range(len(names)), push, color=np.where(push < 0, plots.ORANGE, plots.BLUE))
+            axes[6].set(xlabel="push", xlim=(-1.1 * max(1, *abs(push)), 1.1 * max(1, *abs(push))))
+        for ax, (method, p) in zip(axes[1:6], self._results().items(), strict=True):
             outside = p is None or p.min() < 0 or p.max() > 1
-            ax.set(xlabel=method, xlim=None if outside else (0, 1))
+            ax.set_xlabel(method)
+            if not outside:
+                ax.set_xlim(0, 1)
             if p is None:
                 ax.text(0.5, 0.5, "sum 0", transform=ax.transAxes, ha="center")
             else:
@@ -118,4 +149,10 @@ class SoftmaxLab(Widget):
             f"{method} " + ("has a sum of 0 to divide by" if p is None else ", ".join(f"{value:.2f}" for value in p))
             for method, p in self._results().items()
         ]
-        return f"Bars of scores, {', '.join(said)}, and of what five methods make of them: {'; '.join(made)}."
+        push = self._push()
+        pushes = [
+            f"{token} {round(v, 2) + 0:+.2f}"
+            for token, v in zip(self.tokens, () if push is None else push, strict=False)
+        ]
+        trained = f" With {self.method}, training pushes {', '.join(pushes)}." if pushes else ""
+        return f"Bars of scores, {', '.join(said)}, and of what five methods make of them: {'; '.join(made)}.{trained}"

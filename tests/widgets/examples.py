@@ -15,7 +15,9 @@ from book.widgets import (
     Bigram,
     Chat,
     Descent,
+    EmbeddingMap,
     GlassGPT,
+    LearningNet,
     LossCurves,
     Merges,
     NextToken,
@@ -24,7 +26,8 @@ from book.widgets import (
     SoftmaxLab,
     snapshot,
 )
-from helpers import data, pretrained, sampling
+from book.widgets.embedding_map import recorded
+from helpers import data, poems, pretrained, sampling
 from helpers.gpt import GPT, GPTConfig
 from helpers.models import load_gpt
 from helpers.runs import Run, start
@@ -41,7 +44,7 @@ def next_token(**options) -> NextToken:
     logits = model(np.array(tokenizer.encode("Write a poem about a "))[None]).data[0, -1]
     options = {"temperature": 0.8, "top_k": 8, "draws": 10, "axis": 0.2, "context": "Write a poem about a "} | options
     return NextToken(
-        logits, [tokenizer.decode([i]) for i in range(len(logits))], title="The next character",
+        logits, [tokenizer.decode([i]) for i in range(len(logits))], title="Which character comes next?",
         caption="Dashed: the model's own probabilities. Hatched: cut off. Blue: what we draw from.", **options,
     )  # fmt: skip
 
@@ -51,7 +54,7 @@ def attention_map(**options) -> AttentionMap:
     model, tokenizer = load_gpt("shakespeare")
     weights = model.attention_weights(np.array(tokenizer.encode(SENTENCE)))
     options = {"layer": 2, "head": 1, "token": SENTENCE.index("cat")} | options
-    return AttentionMap(SENTENCE, weights, title="The heads of a small GPT", caption="Blue is weight.", **options)
+    return AttentionMap(SENTENCE, weights, title="What does each head look at?", caption="Blue is weight.", **options)
 
 
 def small_run(lr: float, steps: int = 400) -> Run:
@@ -86,30 +89,36 @@ def loss_curves(**options) -> LossCurves:
     """Two runs of a tiny GPT, one with too small a learning rate."""
     runs = {f"lr {lr}": history(lr) for lr in (0.01, 0.0005)}
     return LossCurves(
-        runs, title="Two learning rates", caption="The same start and the same batches.",
+        runs, title="What does a model say while it learns?", caption="The same start and the same batches.",
         ylabel="loss (nats per character)", **options,
     )  # fmt: skip
 
 
 def live(**options) -> LossCurves:
     """A run to watch and steer. It isn't one of the examples, because on a page it has no end."""
-    return LossCurves(small_run(0.01, 1_000_000), title="A run to steer", **options)
+    return LossCurves(small_run(0.01, 1_000_000), title="Which learning rate is best?", **options)
 
 
 def backprop(**options) -> Backprop:
     return Backprop(
         "p = w * x; s = p + b; h = tanh(s); e = h - y; L = e ** 2", w=0.5, x=2.0, b=-0.4, y=1.0, learn=["w", "b"],
-        title="One neuron and its loss", caption="In each box: what it computes, its value, its gradient.", **options,
+        title="How does a loss find its way back?",
+        caption="In each box: what it computes, its value, its gradient.", **options,
     )  # fmt: skip
 
 
 def descent(**options) -> Descent:
     options = {"rates": [0.004, 0.08, 0.102]} | options
-    return Descent("narrow valley", title="A narrow valley", caption="Lines of equal loss; + is the lowest.", **options)
+    return Descent(
+        "narrow valley",
+        title="Which learning rate gets to the bottom?",
+        caption="Lines of equal loss; + is the lowest.",
+        **options,
+    )
 
 
 def softmax_lab(**options) -> SoftmaxLab:
-    return SoftmaxLab(title="Scores and their gradients", caption="The same scores, five ways.", **options)
+    return SoftmaxLab(title="How do scores become shares?", caption="Drag a score, or pick a rival.", **options)
 
 
 @cache
@@ -118,11 +127,13 @@ def byte_pairs() -> BytePairTokenizer:
 
 
 def merges(**options) -> Merges:
-    return Merges(byte_pairs(), SENTENCE, title="A text, cut into tokens", caption="Every box is a token.", **options)
+    return Merges(
+        byte_pairs(), SENTENCE, title="How does a text become tokens?", caption="Every box is a token.", **options
+    )
 
 
 def bigram(**options) -> Bigram:
-    return Bigram(title="A bigram of your text", caption="Each row is a distribution.", **options)
+    return Bigram(title="Which letter follows which?", caption="Each row is a distribution.", **options)
 
 
 def predict(**options) -> Predict:
@@ -133,7 +144,9 @@ def predict(**options) -> Predict:
 
 def playground(**options) -> Playground:
     options = {"after": "\n", "steps": 60, "temperature": 0.5} | options
-    return Playground(*load_gpt("poems"), SENTENCE, title="The poem model", caption="It runs in the page.", **options)
+    return Playground(
+        *load_gpt("poems"), SENTENCE, title="What does the model write next?", caption="It runs in the page.", **options
+    )
 
 
 def attention_motion(**options) -> AttentionMotion:
@@ -142,12 +155,24 @@ def attention_motion(**options) -> AttentionMotion:
         "q": [[0.5, 1.0], [1.0, 0.5], [2.0, 0.0]], "k": [[0.2, 1.0], [1.0, 0.1], [0.5, 0.5]],
         "v": [[0.0, 1.5], [1.5, 0.2], [-1.0, -0.8]],
     } | options  # fmt: skip
-    return AttentionMotion(["poem", "cat", "its"], title="Attention by hand", caption="Drag an arrow.", **given)
+    return AttentionMotion(["poem", "cat", "its"], title="How does its find the cat?", caption="Drag an arrow.", **given)
 
 
 def glass_gpt(**options) -> GlassGPT:
     options = {"after": "\n", "pick": ["look", 1, 0, 5]} | options
-    return GlassGPT(*load_gpt("poems"), SENTENCE, title="A whole GPT", caption="One lane per token.", **options)
+    return GlassGPT(*load_gpt("poems"), SENTENCE, title="What happens inside a GPT?", caption="One lane per token.", **options)
+
+
+def learning_net(**options) -> LearningNet:
+    """On the first 30,000 characters of the plays."""
+    return LearningNet(data.shakespeare_split()[0][:30_000], title="Which letter comes next?", caption="It learns.",
+                       **options)  # fmt: skip
+
+
+def embeddings(**options) -> EmbeddingMap:
+    """The poem model's words."""
+    options = {"picked": ["cat"], "groups": dict.fromkeys(poems.TOPICS, 1)} | options
+    return EmbeddingMap(*recorded(), title="Where do words end up?", caption="Orange: topics.", **options)
 
 
 def chat(**options) -> Chat:
@@ -156,13 +181,13 @@ def chat(**options) -> Chat:
         test_pretrained.write(Path(folder) / "model.gguf")
         model, tokenizer = pretrained.read(Path(folder) / "model.gguf")
     options = {"prompt": "A cat.", "steps": 20, "examples": ["Hello!"], "caption": "Random words."} | options
-    return Chat(model, tokenizer, title="A chat", **options)
+    return Chat(model, tokenizer, title="What does a real model answer?", **options)
 
 
 EXAMPLES = {
     make.__name__: make
     for make in (
         next_token, attention_map, loss_curves, backprop, descent, softmax_lab, merges, bigram, predict, playground,
-        chat, glass_gpt, attention_motion,
+        chat, glass_gpt, attention_motion, learning_net, embeddings,
     )
 }  # fmt: skip

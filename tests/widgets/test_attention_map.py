@@ -155,16 +155,16 @@ def test_small_pictures_keep_thin_lines(functions):
 
 def test_every_place_can_be_hit(functions):
     sizes = [
-        (width, T, S, c)
+        (width, T, S, c, wide)
         for width in (260, 320, 450, 720)
         for T, S in ((1, 1), (7, 7), (25, 25), (128, 128), (5, 9))
         for c in (False, True)
+        for wide in (9, 50)
     ]
-    for width, T, S, crossing in sizes:
-        given = {"width": width, "T": T, "S": S, "wideRow": 50, "wideColumn": 50, "crossing": crossing}
+    for width, T, S, crossing, wide in sizes:
+        given = {"width": width, "T": T, "S": S, "wideRow": wide, "wideColumn": wide, "crossing": crossing}
         (p,) = functions("places", [[given]])
         assert p["left"] + p["across"] <= width and p["height"] <= 800 and p["cell"] > 1
-        assert p["named"] == (p["cell"] >= 10)
         rows, columns = np.divmod(np.arange(0, T * S, max(1, T * S // 50)), S)
         spots = [
             (p["left"] + (c + 0.5) * p["cell"], p["top"] + (r + 0.5) * p["cell"])
@@ -179,23 +179,48 @@ def test_every_place_can_be_hit(functions):
         assert aside == {"row": 0} and on_top == {"column": S - 1} and out is None
 
 
-def test_the_names_of_rows_do_not_touch(functions):
-    """A row is as high as a line of text, or every other name stands aside."""
-    given = {"wideRow": 9, "wideColumn": 9}
-    cases = [(712, 51, False), (712, 25, False), (304, 25, True), (304, 15, False)]
-    found = functions("places", [[given | {"width": width, "T": T, "S": T}] for width, T, _ in cases])
-    assert [p["aside"] > 0 for p in found] == [aside for *_, aside in cases]
-    assert all(p["named"] and (p["cell"] >= 13 or p["aside"] >= 9) for p in found)
+def test_labels_get_two_lines_or_fewer_names_or_positions(functions):
+    every, two = {"named": True, "step": 1, "lanes": 1}, {"named": True, "step": 1, "lanes": 2}
+    cases = [(9, 20), (50, 20), (9, 9), (50, 9), (9, 5), (50, 4), (50, 0.1)]
+    assert functions("edge", cases) == [
+        every, every, two, every | {"step": 2}, {"named": False, "step": 10, "lanes": 1},
+        {"named": False, "step": 10, "lanes": 1}, {"named": False, "step": 100, "lanes": 1},
+    ]  # fmt: skip
+
+
+def test_arrow_keys_stay_in_the_map(functions):
+    middle, corner = {"row": 1, "column": 1}, {"row": 0, "column": 2}
+    cases = [
+        ("ArrowUp", middle), ("ArrowLeft", middle), ("End", middle), ("Home", middle), ("a", middle),
+        ("ArrowUp", corner), ("ArrowRight", corner), ("End", corner), ("ArrowDown", corner),
+        ("ArrowDown", {"row": 1, "column": None}),
+    ]  # fmt: skip
+    found = functions("moved", [(key, place, 2, 3) for key, place in cases])
+    spots = [f and (f["row"], f["column"]) for f in found]
+    assert spots == [(0, 1), (1, 0), (1, 2), (1, 0), None, None, None, None, (1, 2), None]
 
 
 def test_the_text_around_a_token(functions):
+    """A cut is between words or tokens, and shows."""
+    verse = "Write a poem about a cat that sleeps."
+    long = ["a" * 10, "poem", "w" * 30, "x", "y" * 20]
     assert functions("context", [(list("cat."), 1), (["a", "poem", "ends"], 1), (["a", " b", "c"], 0), (["a"], 0)]) == [
         ["c", "a", "t."],
         ["a ", "poem", " ends"],
         ["", "a", " bc"],
         ["", "a", ""],
     ]
+    assert functions("context", [(list(verse), 14, 10), (list(verse), 14, 2), (long, 3, 6), (long, 2, 18)]) == [
+        ["…a poem a", "b", "out a cat…"],
+        ["…a", "b", "ou…"],  # no gap is near: between letters
+        ["…", "x", "…"],
+        ["a" * 10 + " poem ", "w" * 13 + "…", " x…"],
+    ]
     assert functions("share", [(0,), (0.25,), (1,)]) == ["0.000", "0.250", "1.000"]
+
+
+def test_halfway_between_two_maps(functions):
+    assert functions("mixed", [([0, 1], [1, 0.5], 0.5), ([0, 1], [1, 0.5], 0)]) == [[0.5, 0.75], [0, 1]]
 
 
 # The figure in a page
@@ -243,83 +268,255 @@ def titles(page) -> list[str]:
 
 
 def test_the_figure_in_a_page(opened):
-    weights, T = drawn(2, 3, 12, 12, causal=True), 12
-    figure = AttentionMap("Write a poem", weights, layer=2, head=1, token=7, key=2, title="Heads", caption="See.")
+    weights = drawn(2, 3, 12, 12, causal=True)
+    figure = AttentionMap("Write a poem", weights, layer=2, head=1, token=7, key=2, title="Heads?", caption="See.")
     page, complaints = opened(figure, viewport={"width": 760, "height": 1000})
 
     def cell(t, s, layer=1, head=0):
         return f"{weights[layer, head, t, s]:.3f}"
 
+    # at rest: the heads, the map, and its arcs
     assert said(page) == f"“␣” (7) looks at “i” (2): {cell(7, 2)}"
-    assert titles(page) == [f"Layer 2, head 1: mean entropy {entropy(weights[1, 0]).mean():.3g} nats"]
-    shown = page.locator(".nw-attention-grid button span:last-child").all_inner_texts()
-    assert [s for s in shown if s] == [f"{e:.2f}" for e in entropy(weights).mean(axis=-1).ravel()]
+    assert titles(page) == ["Layer 2, head 1"] and page.locator(".nw-attention-lists").is_hidden()
+    assert not page.locator(".nw-tip").count()
+    spreads = [re.search(r"entropy (.*) nats", b.get_attribute("title"))[1] for b in heads(page).all()]
+    assert spreads == [f"{e:.2f}" for e in entropy(weights).mean(axis=-1).ravel()]
 
-    # sliders by keyboard; the lists beside them hold the strongest
+    # the heads: one tab stop, and the arrow keys choose
+    assert page.locator(".nw-attention-heads button[tabindex='0']").count() == 1
+    page.locator(".nw-attention-heads button[tabindex='0']").focus()
+    page.keyboard.press("ArrowUp")
+    assert titles(page) == ["Layer 1, head 1"] and said(page).endswith(cell(7, 2, 0, 0))
+    page.keyboard.press("ArrowRight")
+    assert titles(page) == ["Layer 1, head 2"]
+    pressed = page.locator(".nw-attention-heads [aria-pressed=true]")
+    assert pressed.count() == 1 and pressed.evaluate("e => e === document.activeElement && e.tabIndex === 0")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowLeft")
+    assert titles(page) == ["Layer 2, head 1"]
+
+    # sliders do what the map does
+    page.locator("summary").click()
     page.get_by_label("Token that looks (row)").focus()
     page.keyboard.press("ArrowRight")
     assert said(page) == f"“p” (8) looks at “i” (2): {cell(8, 2)}"
-    listed = page.locator(".nw-attention-row .nw-attention-list button b:first-of-type").all_inner_texts()
-    assert listed == [f"{w:.3f}" for w in np.sort(weights[1, 0, 8])[::-1][:4]]
     page.get_by_label("Token looked at (column)").focus()
     page.keyboard.press("End")
     assert said(page) == "“p” (8) looks at “m” (11): masked, because it comes later"
 
-    # a token in a list: focus shows it, Enter goes there, and focus stays
-    entry, best = page.locator(".nw-attention-row .nw-attention-list button").first, int(weights[1, 0, 8].argmax())
-    entry.focus()
-    assert said(page).endswith(f"({best}): {cell(8, best)}")
-    page.keyboard.press("Tab")
-    page.keyboard.press("Tab")
-    page.keyboard.press("Shift+Tab")
-    page.keyboard.press("Shift+Tab")
-    page.keyboard.press("Enter")
-    painted(page)
-    assert page.get_by_label("Token looked at (column)").input_value() == str(best)
-    assert entry.evaluate("e => e === document.activeElement") and entry.get_attribute("aria-current") == "true"
-
-    # the overview: one tab stop, arrow keys, Enter
-    assert page.locator(".nw-attention-grid button[tabindex='0']").count() == 1
-    page.locator(".nw-attention-grid button[tabindex='0']").focus()
-    page.keyboard.press("ArrowUp")
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("Enter")
-    assert titles(page)[0].startswith("Layer 1, head 2:") and cell(8, best, 0, 1) in said(page)
-
     # two heads side by side, and swapped
     page.get_by_role("button", name="Compare two heads").press("Enter")
-    assert [t[:21] for t in titles(page)] == ["Left Layer 1, head 3:", "Right Layer 1, head 2"]
-    assert f"{cell(8, best, 0, 2)} | {cell(8, best, 0, 1)}" in said(page)
+    assert titles(page) == ["Left: Layer 2, head 2", "Right: Layer 2, head 1"]
+    page.get_by_label("Token looked at (column)").press("Home")
+    assert said(page).endswith(f"{cell(8, 0, 1, 1)} | {cell(8, 0, 1, 0)}")
     page.get_by_role("button", name="Swap left and right").press("Enter")
-    assert [t[:21] for t in titles(page)] == ["Left Layer 1, head 2:", "Right Layer 1, head 3"]
+    assert titles(page) == ["Left: Layer 2, head 1", "Right: Layer 2, head 2"]
     assert page.locator("[aria-pressed=true]").count() == 2
 
-    # the scale says what full blue is
-    assert page.locator(".nw-attention-scale").text_content() == "weight 01"
+    # the scale
+    assert "Full blue is a weight of 1." in page.inner_text(".nw-more")
     page.get_by_label("Stronger colors").press("Space")
     painted(page)
-    top = max(np.sort(w[w > 0])[int(0.95 * (w > 0).sum())] for w in weights[0, 1:])
-    assert page.locator(".nw-attention-scale").text_content() == f"weight 0{top:.3g} or more"
-
-    # the pointer: hovering shows, leaving takes it back, pressing keeps
-    before, box = said(page), page.locator(".nw-head").first.bounding_box()
-    x, y = box["x"] + box["width"] - 60, box["y"] + box["height"] - 4  # the last row
-    page.mouse.move(x, y)
-    assert said(page) != before and said(page).startswith("“m” (11) looks at")
-    page.mouse.move(box["x"], box["y"] + box["height"] + 40)
-    assert said(page) == before
-    page.mouse.click(x, y)
-    page.mouse.move(box["x"], box["y"] + box["height"] + 40)
-    assert said(page).startswith("“m” (11) looks at")
-    page.mouse.click(box["x"] + 5, y)  # a token's name: the token looks and is looked at
-    page.mouse.move(box["x"], box["y"] + box["height"] + 40)
-    assert said(page).startswith(f"“m” ({T - 1}) looks at “m” ({T - 1})")
+    top = max(np.sort(w[w > 0])[int(0.95 * (w > 0).sum())] for w in weights[1, :2])
+    assert f"Full blue is a weight of {top:.3g} or more." in page.inner_text(".nw-more")
+    page.wait_for_function(f"document.querySelector('.nw-head-scale').textContent.includes('{top:.3g} or more')")
 
     # what a link must not say is left out
     wrong = "#widget=1&layer=77&head=3&token=-5&key=127&beside=[9,9]&tokens=[]"
     odd, more = opened(figure, address=wrong)
-    assert titles(odd)[0].startswith("Left Layer 2, head 3:") and said(odd).startswith("“W” (0) looks at “m” (11)")
+    assert titles(odd)[0] == "Left: Layer 2, head 3" and said(odd).startswith("“W” (0) looks at “m” (11)")
     assert not complaints + more
+
+
+def heads(page):
+    return page.locator(".nw-attention-heads button")
+
+
+def test_hovering_previews_and_a_click_opens_the_lists(opened):
+    weights = drawn(12, 12, causal=True)
+    page, complaints = opened(
+        AttentionMap("Write a poem", weights, token=7, key=2), viewport={"width": 760, "height": 1000}
+    )
+    assert heads(page).first.is_hidden()  # there's one head
+    before, lists, tip = said(page), page.locator(".nw-attention-lists"), page.locator(".nw-tip")
+    head = page.locator(".nw-head").bounding_box()
+    grid = page.locator(".nw-head canvas").bounding_box()
+    spot = lambda t, s: (grid["x"] + (s + 0.5) * grid["width"] / 12, grid["y"] + (t + 0.5) * grid["height"] / 12)  # noqa: E731
+
+    # the pointer: hovering shows a tip, leaving takes it back
+    page.mouse.move(*spot(11, 6))
+    assert said(page) == f"“m” (11) looks at “a” (6): {weights[11, 6]:.3f}"
+    assert tip.inner_text() == f"“m” looks at “a”: {weights[11, 6]:.3f}" and lists.is_hidden()
+    page.mouse.move(*spot(2, 9))
+    assert tip.inner_text() == "“o” comes later: masked"
+    page.mouse.move(head["x"] + 5, head["y"] + head["height"] + 60)
+    assert said(page) == before and tip.is_hidden()
+
+    # a click keeps it and opens the lists of the strongest
+    page.mouse.click(*spot(11, 6))
+    page.mouse.move(head["x"] + 5, head["y"] - 40)
+    assert said(page).startswith("“m” (11) looks at “a” (6)") and lists.is_visible()
+    listed = page.locator(".nw-attention-row .nw-attention-list button b:first-of-type").all_inner_texts()
+    assert listed == [f"{w:.3f}" for w in np.sort(weights[11])[::-1][:4]]
+    assert page.locator(".nw-attention-name").all_inner_texts() == [
+        f"“m” looks at, entropy {entropy(weights[11:])[0]:.2f} nats", "“a” is looked at by",
+    ]  # fmt: skip
+    page.mouse.click(grid["x"] - 8, spot(9, 0)[1])  # a token's name: the token looks and is looked at
+    page.mouse.move(head["x"] + 5, head["y"] - 40)
+    assert said(page).startswith("“o” (9) looks at “o” (9)")
+
+    # a token in a list: focus shows it, Enter goes there, and focus stays
+    entry, best = page.locator(".nw-attention-row .nw-attention-list button").first, int(weights[9].argmax())
+    entry.focus()
+    assert said(page).endswith(f"({best}): {weights[9, best]:.3f}")
+    page.keyboard.press("Enter")
+    painted(page)
+    assert entry.evaluate("e => e === document.activeElement") and entry.get_attribute("aria-current") == "true"
+    assert page.get_by_label("Token looked at (column)").input_value() == str(best)
+
+    # Escape and × close them
+    page.keyboard.press("Escape")
+    assert lists.is_hidden() and page.locator(".nw-head").evaluate("e => e === document.activeElement")
+    page.keyboard.press("Enter")
+    assert lists.is_visible()
+    page.get_by_role("button", name="Close").click()
+    assert lists.is_hidden() and not complaints
+
+
+def test_arrow_keys_move_the_chosen_cell_and_the_ring_is_on_it(opened):
+    """Not the page, and not a ring around the whole figure: after a click, too."""
+    weights = drawn(12, 12, causal=True)
+    page, complaints = opened(
+        AttentionMap("Write a poem", weights, token=11, key=4), viewport={"width": 760, "height": 300}
+    )
+    head = page.get_by_role("application", name="Attention map, 12 rows, 12 columns")
+    box, canvas = head.bounding_box(), page.locator(".nw-head canvas").bounding_box()
+    cell, left, top = canvas["width"] / 12, canvas["x"] - box["x"], canvas["y"] - box["y"]
+    head.click(position={"x": left + 4.5 * cell, "y": top + 10.5 * cell})
+    box = page.locator(".nw-head canvas").bounding_box()
+    page.mouse.move(0, 0)
+    assert said(page).startswith("“e” (10) looks at “e” (4)") and page.locator(".nw-tip").is_visible()
+    scrolled = page.evaluate("scrollY")
+    for key in ("ArrowUp", "ArrowRight", "ArrowRight"):
+        page.keyboard.press(key)
+        painted(page)
+    assert said(page).startswith("“o” (9) looks at “a” (6)") and page.evaluate("scrollY") == scrolled
+    ring = page.locator(".nw-head-cell").bounding_box()
+    assert abs(ring["x"] - box["x"] - 6 * cell) < 3 and abs(ring["width"] - cell) < 5
+    ringed = "() => [...document.querySelectorAll('figure, .nw, .nw-head')].map(e => getComputedStyle(e).outlineStyle)"
+    assert set(page.evaluate(ringed)) == {"none"}
+    page.keyboard.press("End")
+    page.keyboard.press("Tab")
+    painted(page)
+    assert page.locator(".nw-head-cell").count() == 0 and page.locator(".nw-tip").is_hidden()
+    # at the border, the key is the page's again
+    stays = """key => { const e = new KeyboardEvent("keydown", { key, cancelable: true, bubbles: true });
+        document.querySelector(".nw-head").dispatchEvent(e); return e.defaultPrevented; }"""
+    assert [page.evaluate(stays, key) for key in ("ArrowRight", "PageDown", "ArrowLeft")] == [False, False, True]
+    assert not complaints
+
+
+LOOKS = """() => JSON.stringify([[...document.querySelectorAll(".nw-head path[stroke]")].map(e => [e.getAttribute("d"),
+    ...["stroke-width", "stroke-opacity"].map(name => Number(e.getAttribute(name)).toFixed(2))]).sort(),
+    document.querySelector(".nw-head canvas").toDataURL()])"""
+ARCS = """() => [...document.querySelectorAll(".nw-head path[stroke='var(--nw-orange)']")]
+    .map(e => Number(e.getAttribute("stroke-width")))"""
+RECORD = """() => { window.seen = new Set(); const look = () => {
+    seen.add(document.querySelector(".nw-head canvas").toDataURL()); requestAnimationFrame(look); }; look(); }"""
+
+
+def test_arcs_and_map_morph(opened):
+    """On the way there's something in between; the end is what it would have been at once."""
+    weights = drawn(1, 2, 12, 12, causal=True)
+    figure = AttentionMap("Write a poem", weights, token=11, key=4)
+    page, complaints = opened(figure)
+    calm, more = opened(figure, reduced_motion="reduce")
+
+    def same() -> None:
+        painted(calm)
+        page.wait_for_function(f"end => ({LOOKS})() === end", arg=calm.evaluate(LOOKS))
+
+    same()
+    for one in (page, calm):
+        one.evaluate(RECORD)
+        heads(one).nth(1).click()
+        painted(one)
+    same()
+    assert page.evaluate("seen.size") > 2 and calm.evaluate("seen.size") == 2
+    shown = [w for w in weights[0, 1, 11] if w >= 0.01]
+    assert sorted(page.evaluate(ARCS)) == pytest.approx(sorted(min(1, 20 * w) + 3.5 * w for w in shown), abs=0.01)
+    for one in (page, calm):
+        one.locator(".nw-head").focus()
+        one.keyboard.press("ArrowUp")  # another row: its arcs, and no others
+    same()
+    assert len(page.evaluate(ARCS)) == sum(w >= 0.01 for w in weights[0, 1, 10])
+    assert not complaints + more
+
+
+# Labels of a head that touch each other or leave the picture.
+TOUCHING = """() => [...document.querySelectorAll(".nw-head svg")].flatMap((svg, i) => {
+    const texts = [...svg.querySelectorAll("text")].filter(e => getComputedStyle(e).visibility !== "hidden");
+    const boxes = texts.map(e => [e.firstChild.data, e.getBoundingClientRect()]), whole = svg.getBoundingClientRect();
+    const touch = (a, b) => a.left < b.right - 0.5 && b.left < a.right - 0.5 && a.top < b.bottom - 0.5
+        && b.top < a.bottom - 0.5;
+    return boxes.flatMap(([words, a], j) => [
+        ...boxes.slice(j + 1).filter(([, b]) => touch(a, b)).map(([other]) => `${i}: ${words} touches ${other}`),
+        ...(a.left < whole.left - 1 || a.right > whole.right + 1 || a.bottom > whole.bottom + 1 || a.top < whole.top - 1
+            ? [`${i}: ${words} is cut off`] : [])]);
+})"""
+
+
+@pytest.mark.parametrize("width", [320, 360, 760, 1100])
+def test_labels_never_overlap(opened, width):
+    words = ["attention", "is", "everything", "ok", "WWWWWWWWWWWWWWWW"]
+    make = lambda n, labels, **more: AttentionMap(  # noqa: E731
+        [labels[i % len(labels)] for i in range(n)], drawn(n, n, causal=True), token=n // 2, key=0, **more
+    )
+    figures = [make(n, labels) for n in (1, 2, 6, 24, 53, 128) for labels in ("abcmW.", words)]
+    across = [
+        AttentionMap(words[:4] * 6, drawn(24, n), keys=[words[i % 5] for i in range(n)], token=3) for n in (6, 40, 128)
+    ]
+    page, complaints = opened(*figures, *across, viewport={"width": width, "height": 900})
+    for _ in range(2):
+        painted(page)
+        assert page.locator(".nw-head text").count() > 100 and page.evaluate(TOUCHING) == []
+        for slider in page.locator("input[type=range]").all():  # another cell
+            slider.evaluate("e => { e.value = e.max; e.dispatchEvent(new Event('input')); }")
+    complaints += site_checks.width(page, width)
+    assert not complaints
+
+
+# Labels that a line of the drawing crosses.
+CROSSED = """() => { const svg = document.querySelector(".nw-head svg"), lines = [];
+    for (const e of svg.querySelectorAll("line, rect[stroke-width='2'], rect[stroke-width='3']")) {
+        const b = e.getBoundingClientRect();
+        if (e.tagName === "line") lines.push(b);
+        else for (const x of [b.left + 1, b.right - 1]) lines.push({ left: x, right: x, top: b.top, bottom: b.bottom });
+        if (e.tagName === "rect") for (const y of [b.top + 1, b.bottom - 1])
+            lines.push({ left: b.left, right: b.right, top: y, bottom: y });
+    }
+    return [...svg.querySelectorAll("text:not(.nw-value)")].filter(e => getComputedStyle(e).visibility !== "hidden")
+        .map(e => [e.firstChild.data, e.getBoundingClientRect()]).filter(([, t]) => lines.some(l =>
+            l.left < t.right && l.right > t.left && l.top < t.bottom && l.bottom > t.top)).map(([words]) => words);
+}"""
+
+
+def test_no_line_crosses_a_label(opened):
+    page, complaints = opened(AttentionMap("Write a poem about a cat.", drawn(25, 25, causal=True), token=24, key=0))
+    page.locator(".nw-head").focus()
+    parts = set()
+    for _ in range(25):
+        painted(page)
+        assert page.evaluate(CROSSED) == []
+        parts.add(page.locator(".nw-head line").count())
+        page.keyboard.press("ArrowRight")
+    assert parts == {0, 1, 2}  # the first column has no line to lead to it; under the words, it's cut in two
+    assert page.locator(".nw-later").text_content() == "later tokens: masked"
+    for _ in range(24):
+        page.keyboard.press("ArrowUp")  # into the half that is masked
+        painted(page)
+        assert page.evaluate(CROSSED) == []
+    assert not complaints
 
 
 def test_odd_tokens_and_sizes_on_a_phone(opened):
@@ -336,20 +533,23 @@ def test_odd_tokens_and_sizes_on_a_phone(opened):
     assert not site_checks.width(page, 320)
     assert page.locator(".nw b:text-is('Write'), .nw i:text-is('le'), .nw-problem").count() == 0
     assert page.evaluate(SMALL) == [] and page.evaluate(LEAST_TEXT) >= 12
-    assert page.locator(".nw-attention-list small:visible").evaluate_all(  # a long token leaves its position in sight
-        "all => all.every(e => e.getBoundingClientRect().right <= e.parentElement.getBoundingClientRect().right)"
-    )
     across = page.locator("figure").nth(1)
     assert across.locator(".nw-head path[stroke]").count() > 0
     assert across.locator(".nw-attention-said").inner_text().startswith("“chat” (1) looks at")
-    assert "Layer" not in across.inner_text()  # one head: nothing to choose
-    # a tap on a cell keeps it
-    head = page.locator("figure").first.locator(".nw-head")
+    assert "ayer" not in across.inner_text()  # one head: nothing to choose
+    # a tap on a cell keeps it and opens the lists
+    head = page.locator("figure").first.locator(".nw-head canvas")
     head.scroll_into_view_if_needed()
     box = head.bounding_box()
-    head.tap(position={"x": box["width"] - 6, "y": box["height"] - 6})
+    page.touchscreen.tap(box["x"] + box["width"] - 6, box["y"] + box["height"] - 6)
     painted(page)
-    assert f"“” ({n - 1}) looks at “” ({n - 1})" in page.locator(".nw-attention-said").first.inner_text()
+    assert f"“∅” ({n - 1}) looks at “∅” ({n - 1})" in page.locator(".nw-attention-said").first.inner_text()
+    page.locator("summary").first.click()
+    assert page.locator(".nw-attention-list small:visible").evaluate_all(  # a long token leaves its position in sight
+        """all => all.length && all.every(e =>
+            e.getBoundingClientRect().right <= e.parentElement.getBoundingClientRect().right)"""
+    )
+    assert not site_checks.width(page, 320) and page.evaluate(SMALL) == [] and page.evaluate(LEAST_TEXT) >= 12
     assert not complaints
 
 
@@ -361,8 +561,8 @@ def test_new_weights_draw_anew(opened):
     page.evaluate(CHANGED, [figure._esm, figure.state(), other.state()])
     assert not complaints
     assert page.inner_text(".nw-attention-said").startswith("“y” (2) looks at")
-    assert page.locator(".nw-attention-grid button").count() == 4 and page.locator(".nw-attention-title").count() == 1
-    assert page.get_by_label("Token that looks (row)").get_attribute("max") == "3"
+    assert heads(page).count() == 4 and page.locator(".nw-attention-title").count() == 1
+    assert page.locator(".nw-more input[type=range]").first.get_attribute("max") == "3"
     page.evaluate("window.end()")
     assert page.evaluate("[window.left(), window.watching]") == [0, 0] and page.locator(".nw").count() == 0
     assert not complaints

@@ -198,10 +198,29 @@ def test_descent_falls_and_stops_before_it_overflows(functions):
     assert "too large" in wild["problem"] and all(map(math.isfinite, wild["losses"])) and len(wild["losses"]) < 10
 
 
+def test_what_a_step_reaches(functions):
+    nodes = neuron().nodes
+    (values,) = functions("forward", [[nodes, NUMBERS]])
+    names, (seed, _, split) = [n["name"] for n in nodes], (6, 7, 8)
+    steps = functions("x => x.map(([...a]) => ({...module.walked(...a), gone: [...module.walked(...a).gone]}))",
+                      [[[[nodes, values, step] for step in range(12)]]])[0]  # fmt: skip
+    assert [sum(step["known"]) for step in steps] == [4, 5, 6, 7, 8, 9, 9, 9, 9, 9, 9, 9]
+    assert [names[step["now"]] for step in steps[1:]] == [*"psheL", "L", "L", *"ehsp"]
+    assert [pulse["words"] for pulse in steps[1]["pulses"]] == ["0.5", "2"] and steps[seed]["pulses"] == []
+    assert [pulse["words"] for pulse in steps[split]["pulses"]] == ["× 1", "× (−1)"]
+    assert [len(step["gone"]) for step in steps] == [0] * 7 + [1, 3, 4, 6, 8]
+    assert steps[seed]["arrived"] == [[]] * 8 + [[1]]
+
+
+SETTLED = """() => !document.querySelector('.nw-backprop-pulses').childElementCount
+    && document.querySelector('.nw-go').textContent === '▶ Play'"""
+
+
 def test_the_figure_in_a_page(browser):
     figure = neuron(learn=["w", "b"], caption="<b>bold</b>")
-    with harness.mounted(browser, figure) as (page, complaints):
+    with harness.mounted(browser, figure, reduced_motion="reduce") as (page, complaints):
         assert page.locator(".nw-caption").inner_text() == "<b>bold</b>"
+        page.locator("summary").click()
 
         # the walk, by the slider's keys: all values, then local × upstream in numbers
         slider = page.get_by_role("slider", name="Step")
@@ -224,7 +243,7 @@ def test_the_figure_in_a_page(browser):
         page.keyboard.press("End")
         assert "to w: (x = 2) × (−0.659) = −1.32" in says(page)
         page.get_by_role("button", name="◀ Back").press("Enter")
-        assert "Backward through s = p + b" in says(page)
+        assert "Backward: s = p + b gets" in says(page)
         page.locator(".nw-backprop-box", has_text="tanh").press("Enter")
         assert "to s: (1 − h² = 0.712) × (−0.926) = −0.659" in says(page)
 
@@ -233,18 +252,32 @@ def test_the_figure_in_a_page(browser):
         page.keyboard.press("End")
         harness.painted(page)
         rows = [row.split() for row in page.locator(".nw-backprop-leaves tbody tr").all_inner_texts()]
-        assert [row[0] for row in rows] == ["w", "x", "b", "y"] and all(row[1] == row[2] for row in rows)
+        assert [row[0] for row in rows] == ["w", "x", "b", "y"] and all(row[2] == row[3] for row in rows)
 
         # a leaf by keyboard; what has no value is refused with a sentence
-        page.get_by_label("Value of y").fill("0.25")
-        page.keyboard.press("Enter")
+        leaf, typed = page.locator(".nw-backprop-leaf").nth(3), page.get_by_label("Value of y")
+
+        def change(value):
+            leaf.press("Enter")
+            typed.fill(value)
+            typed.press("Enter")
+            assert typed.count() == 0 and leaf.evaluate("e => e === document.activeElement")
+
+        change("0.25")
         assert box(page, "y").startswith("y 0.25") and box(page, "e").startswith("e = h − y 0.287")
-        page.get_by_label("Value of y").fill("1e9")
-        page.keyboard.press("Enter")
+        change("1e9")
         assert "So y keeps its value" in page.inner_text(".nw-backprop-sorry") and box(page, "y").startswith("y 0.25")
-        page.get_by_label("Value of y").fill("")
-        page.keyboard.press("Enter")
-        assert page.get_by_label("Value of y").input_value() == "0.25"
+        change("")
+        assert box(page, "y").startswith("y 0.25")
+        leaf.press("Enter")
+        typed.fill("7")
+        typed.press("Escape")
+        assert box(page, "y").startswith("y 0.25") and typed.count() == 0
+        leaf.press("ArrowUp")
+        leaf.press("ArrowUp")
+        assert box(page, "y").startswith("y 0.45 ")
+        leaf.press("ArrowDown")
+        assert box(page, "y").startswith("y 0.35 ") and "0.35" in page.inner_text(".nw-backprop-leaves")
 
         # descent: the loss falls; what may not learn stays; and back
         page.get_by_role("button", name="Take a step").press("Enter")
@@ -262,11 +295,77 @@ def test_the_figure_in_a_page(browser):
         assert not complaints
 
 
+def test_play_goes_forward_and_back(browser):
+    with harness.mounted(browser, neuron(step=3)) as (page, complaints):
+        page.evaluate("""() => { window.flown = []; new MutationObserver(() => {
+            const words = [...document.querySelectorAll('.nw-backprop-pulses text')].map(e => e.textContent).join();
+            if (words) window.flown.push(words);
+        }).observe(document.querySelector('.nw-backprop-pulses'), { childList: true }); }""")
+        page.get_by_role("button", name="Play").click()
+        page.get_by_role("button", name="Pause").wait_for()
+        page.wait_for_function("document.querySelector('.nw-backprop-says').textContent.includes('= tanh 0.6 =')")
+        page.get_by_role("button", name="Pause").click()
+        page.wait_for_function(SETTLED)
+        at = page.get_by_role("slider", name="Step").input_value()
+        assert at in "34" and box(page, "e") == "e = h − y ?"
+        page.get_by_role("button", name="Play").click()  # goes on from there
+        page.wait_for_function(f"({SETTLED})() && document.querySelector('input[type=range]').value === '11'")
+        assert page.evaluate("flown") == (
+            ["0.5,2", "1,−0.4", "0.6", "0.537,1", "−0.463"]
+            + ["× (−0.926)", "× 1,× (−1)", "× 0.712", "× 1,× 1", "× 2,× 0.5"]
+        )  # fmt: skip
+        assert box(page, "w") == "w 0.5 dw −1.32" and box(page, "p") == "p = w · x 1 dp −0.659"
+
+        # a box plays its step; the slider's steps appear at once, and end the motion
+        page.locator(".nw-backprop-box", has_text="tanh").click()
+        page.wait_for_function("document.querySelector('.nw-backprop-pulses text')?.textContent === '× 0.712'")
+        assert box(page, "s") == "s = p + b 0.6"  # nothing has arrived
+        page.get_by_role("slider", name="Step").press("End")
+        harness.painted(page)
+        assert page.evaluate(SETTLED) and box(page, "w") == "w 0.5 dw −1.32"
+        assert not complaints
+
+
+def test_reduced_motion_shows_the_last_step(browser):
+    with harness.mounted(browser, neuron(step=0), reduced_motion="reduce") as (page, complaints):
+        page.get_by_role("button", name="Play").click()
+        assert box(page, "w") == "w 0.5 dw −1.32" and page.evaluate(SETTLED)
+        assert "11 of 11" in page.inner_text(".nw-primary") and not complaints
+
+
+def test_a_leaf_follows_the_pointer(browser):
+    with harness.mounted(browser, Backprop("log(w) * 1", w=0.5, step=3)) as (page, complaints):
+        area = page.locator(".nw-backprop-leaf").bounding_box()
+        x, y = area["x"] + area["width"] / 2, area["y"] + area["height"] / 2
+        page.mouse.move(x, y)
+        page.mouse.down()
+        page.mouse.move(x, y - 30, steps=4)
+        assert box(page, "w") == "w 1.1" and box(page, "v1").startswith("v1 = log w 0.0953")
+        page.mouse.move(x, y + 60, steps=4)
+        assert "no finite value" in page.inner_text(".nw-backprop-sorry")
+        assert not box(page, "w").startswith("w −")
+        page.mouse.move(x, y, steps=4)
+        page.mouse.up()
+        assert box(page, "w") == "w 0.5" and page.locator(".nw-backprop-edit").count() == 0
+        page.mouse.click(x, y)  # without a drag, it types
+        assert page.get_by_label("Value of w").input_value() == "0.5"
+        assert not complaints
+
+
+def test_a_step_of_descent_glides(browser):
+    with harness.mounted(browser, neuron(learn=["w", "b"])) as (page, complaints):
+        page.evaluate("""() => { window.seen = new Set(); new MutationObserver(() =>
+            window.seen.add(document.querySelector('.nw-backprop-leaf b').textContent),
+        ).observe(document.querySelector('.nw-backprop-leaf'), { childList: true, subtree: true }); }""")
+        page.get_by_role("button", name="Take a step").click()
+        page.wait_for_function("document.querySelector('.nw-backprop-leaf b').textContent === '0.632'")
+        assert page.evaluate("seen.size") > 2 and "after 1 step." in page.inner_text(".nw-backprop-fall")
+        assert not complaints
+
+
 def test_two_paths_add_up(browser):
-    small = {"viewport": {"width": 320, "height": 800}}
+    small = {"viewport": {"width": 320, "height": 800}, "reduced_motion": "reduce"}
     with harness.mounted(browser, Backprop("m = a * a; f = m + a", a=3.0, step=4), **small) as (page, complaints):
-        moving = "all => all.flatMap(e => e.getAnimations()).filter(a => a.transitionProperty === 'left').length"
-        assert page.locator(".nw-backprop-box").evaluate_all(moving) == 0  # they begin where they belong
         assert box(page, "a") == "a 3 da = 1 + …"  # two parts are still to come
         page.get_by_role("button", name="Next").click()
         assert "da = 1 + 3 = 4" in says(page) and "da = 4 + 3 = 7" in says(page) and box(page, "a") == "a 3 da = 7"
@@ -277,6 +376,7 @@ def test_a_link_sets_it_and_a_bad_link_gets_a_sentence(browser):
     link = "#widget=1&step=48&rate=99&leaves=" + json.dumps({**NUMBERS, "w": 0.75})
     with harness.mounted(browser, neuron(), address=link) as (page, _):
         assert box(page, "w").startswith("w 0.75") and "11 of 11" in page.inner_text(".nw-live")
+        page.locator("summary").click()
         assert page.get_by_role("slider", name="Learning rate").get_attribute("aria-valuetext") == "0.1"
     for wrong in ({"w": 1}, {**NUMBERS, "b": "<img src=x onerror=alert(1)>"}, {**NUMBERS, "y": None}):
         with harness.mounted(browser, neuron(), address="#widget=1&leaves=" + json.dumps(wrong)) as (page, _):

@@ -163,40 +163,101 @@ def shown(x: float) -> str:
     return f"{x:.4g}"
 
 
+def more(page) -> None:
+    page.get_by_text("More", exact=True).click()
+
+
 def writes(page) -> str:
     return page.locator(".nw-bigram-page").text_content()
 
 
+def line_of(figure: Bigram) -> str:
+    return figure.written(40)[-41:].replace("\n", "↵")
+
+
+def line(page) -> str:
+    return page.locator(".nw-bigram-line").text_content()
+
+
+def names(figure: Bigram, width: float) -> list[str]:
+    """The characters on the map, in its order."""
+    text, n = figure.text, max(5, min(30, int(width / 13 - 1.6)))
+    return sorted(sorted(figure.chars, key=lambda c: (-text.count(c), c))[:n])
+
+
+def cells(page) -> np.ndarray:
+    """How dark each cell of the map is."""
+    all_ = page.locator(".nw-bigram-map g:nth-of-type(2) rect").evaluate_all(
+        "all => all.map(e => Number(e.getAttribute('fill-opacity')))"
+    )
+    return np.reshape(all_, (round(len(all_) ** 0.5), -1))
+
+
+def dark(figure: Bigram, page) -> np.ndarray:
+    """How dark each cell should be."""
+    ids = [figure.chars.index(c) for c in names(figure, page.locator(".nw-bigram-map").bounding_box()["width"])]
+    return np.sqrt(figure.probabilities()[np.ix_(ids, ids)])
+
+
+SAID = "words => document.querySelector('.nw').innerText.includes(words)"
+ARRIVED = "() => [...document.querySelectorAll('.nw button')].some(b => b.textContent === '▶ Write')"
+
+
+def test_the_dot_goes_down_a_column_and_along_a_row(module):
+    """From a to c to b, at places 0, 2, and 1: out of the name of row 0, along it to column 2; down to row 2, …"""
+    xs = [0, 0.4, 0.5, 1, 1.25, 1.5, 1.75, 2, 5]
+    found = harness.calls(module, "walked", [([0, 2, 1], x) for x in xs])
+    assert [(at["column"], at["row"]) for at in found] == [
+        (-1, 0), (-1, 0), (0, 0), (2, 0), (2, 1), (2, 2), (1.5, 2), (1, 2), (1, 2),
+    ]  # fmt: skip
+    assert [at["step"] for at in found] == [0, 0, 0, 1, 1, 1, 1, 1, 1]
+    assert harness.calls(module, "fitting", [(304,), (410,), (900,), (20,)]) == [21, 29, 30, 5]
+    assert harness.calls(module, "shade", [(0,), (0.25,), (1,)]) == [0, 0.5, 1]
+
+
 def test_the_figure_in_a_page(browser):
-    figure = Bigram(title="A bigram", caption="Type.", row="t")
+    figure = Bigram(title="A bigram?", caption="Type.", row="t")
     with harness.mounted(browser, figure, viewport={"width": 760, "height": 1400}) as (page, complaints):
-        # the first second
+        # the first second: the map, a row of it, a line
+        np.testing.assert_allclose(cells(page), dark(figure, page), atol=6e-4)
+        assert line(page) == line_of(figure) and page.locator(".nw-bigram-title").inner_text() == "After “t”"
+        first = page.locator(".nw-bigram-bars > div").first
+        assert first.inner_text().split() == ["h", "0.395"]
+        assert first.get_attribute("title") == "“h” follows “t” 34 of 86 times; p = 0.395 counted, 0.031 learned."
+        assert not page.get_by_role("button", name="Train").is_visible()
+        more(page)
         assert scores(page) == [shown(x) for x in (math.log(32), figure.loss(), math.log(32), figure.held_out_loss())]
-        assert writes(page) == figure.written() and page.locator(".nw-bigram-map canvas").is_visible()
-        assert page.locator(".nw-bigram-bars tbody tr").first.inner_text().split() == ["h", "34", "0.395", "0.031"]
-        assert "The 30 most frequent are drawn; 2 more are counted." in page.inner_text(".nw-bigram-two")
+        assert writes(page) == figure.written()
 
         # a row by its list, by a click on the map, by keys; a pair by pointing at it
         page.get_by_label("What comes after").select_option("v")
-        page.wait_for_function("document.querySelector('.nw-bigram-bars tbody').innerText.startsWith('e')")
+        page.wait_for_function("document.querySelector('.nw-bigram-bars').innerText.startsWith('e')")
         table = page.locator(".nw-bigram-map")
-        size = table.bounding_box()["width"] / 31.5
-        names = sorted(sorted(figure.chars, key=lambda c: (-LONG.count(c), c))[:30])
-        table.click(position={"x": (names.index("e") + 2) * size, "y": (names.index("h") + 2) * size})
+        width = table.bounding_box()["width"]
+        drawn = names(figure, width)
+        cell, of = width / (len(drawn) + 1.6), drawn.index
+        table.click(position={"x": (of("e") + 2.1) * cell, "y": (of("h") + 2.1) * cell})
+        harness.painted(page)
         assert page.get_by_label("What comes after").input_value() == "h"
         h, he = LONG.count("h"), LONG.count("he")
         told = f"“e” follows “h” {he} of {h} times; p = {he / h:.3f} counted, 0.031 learned."
-        assert told in page.inner_text(".nw-bigram-two")
+        page.wait_for_function(SAID, arg=told)
         page.mouse.move(5, 5)
         table.focus()
-        for key in ("ArrowDown", "ArrowDown", "ArrowRight"):
+        for key in ("ArrowDown", "ArrowRight", "ArrowDown", "ArrowUp"):
             page.keyboard.press(key)
         harness.painted(page)
-        assert page.get_by_label("What comes after").input_value() == names[names.index("h") + 1]
+        assert page.get_by_label("What comes after").input_value() == drawn[of("h") + 1]
         page.get_by_label("What comes after").focus()
         assert "follows" not in page.inner_text(".nw-bigram-two p")
 
-        # learning, by keyboard: one step, many, a pause; then the learned table writes
+        # the learned table: the same map, as dark everywhere, then as the steps have it
+        page.get_by_role("button", name="learned").click()
+        figure.shown = "learned"
+        page.wait_for_function(
+            "document.querySelector('.nw-bigram-map g:nth-of-type(2) rect').getAttribute('fill-opacity') === '0.177'"
+        )
+        np.testing.assert_allclose(cells(page), 32**-0.5, atol=6e-4)
         page.get_by_role("button", name="One step").focus()
         page.keyboard.press("Enter")
         page.keyboard.press("Enter")
@@ -207,24 +268,21 @@ def test_the_figure_in_a_page(browser):
             "parseInt(document.querySelector('.nw-bigram-learned').innerText.match(/After (\\d+)/)[1]) > 60"
         )
         page.get_by_role("button", name="Pause").press("Enter")
-        steps = int(re.search(r"After (\d+)", page.inner_text(".nw-bigram-learned"))[1])
+        steps = steps_done(page)
         page.wait_for_timeout(200)
-        assert f"After {steps} steps" in page.inner_text(".nw-bigram-learned")  # it rests
-        figure.steps, figure.shown = steps, "learned"
+        assert steps_done(page) == steps  # it rests
+        figure.steps = steps
         assert scores(page)[2] == shown(figure.trained()[1][-1])
-        page.get_by_label("Table in use").select_option("the learned table, below")
+        np.testing.assert_allclose(cells(page), dark(figure, page), atol=6e-4)
+        assert f"loss {shown(figure.trained()[1][-1])}" in page.locator(".nw-bigram-curve").text_content()
         page.get_by_label("It starts with").fill("A cat")
-        page.get_by_role("button", name="Write another").click()
-        figure.seed, figure.prompt = 2, "A cat"
-        harness.painted(page)
-        assert writes(page) == figure.written()
+        figure.prompt = "A cat"
+        page.wait_for_function("text => document.querySelector('.nw-bigram-page').textContent === text",
+                               arg=figure.written())  # fmt: skip
 
         # another rate: the same number of steps from the start
         page.get_by_label("learning rate").press("ArrowRight")
-        page.wait_for_function(
-            "s => document.querySelector('.nw-bigram-learned').innerText.includes(`After ${s} steps at rate 11.2`)",
-            arg=steps,
-        )
+        page.wait_for_function(SAID, arg=f"After {steps} steps at rate 11.2")
         figure.rate = 11.2
         assert scores(page)[2] == shown(figure.trained()[1][-1])
 
@@ -234,27 +292,99 @@ def test_the_figure_in_a_page(browser):
         assert not complaints
 
 
+def steps_done(page) -> int:
+    return int(re.search(r"After ([\d,]+)", page.inner_text(".nw-bigram-learned"))[1].replace(",", ""))
+
+
+WALK = """async () => {
+    const line = document.querySelector(".nw-bigram-line"), dot = document.querySelector(".nw-bigram-dot"), seen = [];
+    const button = document.querySelector(".nw-go");
+    button.click();
+    await new Promise(requestAnimationFrame);
+    while (!dot.getAttribute("cx") || button.textContent !== "Skip") await new Promise(requestAnimationFrame);
+    while (new Set(seen.map(([text]) => text)).size < 4) {
+        await new Promise(requestAnimationFrame);
+        seen.push([line.textContent, Number(dot.getAttribute("cx")), Number(dot.getAttribute("cy"))]);
+    }
+    return seen;
+}"""
+
+
+def test_writing_walks_the_map(browser):
+    figure = Bigram("abcab cab", row="c")
+    with harness.mounted(browser, figure) as (page, complaints):
+        seen = page.evaluate(WALK)
+        figure.seed = 2
+        whole = line_of(figure)
+        texts = [text for text, _, _ in seen]
+        assert all(whole.startswith(text) for text in texts) and len(texts[-1]) < len(whole)  # letter after letter
+        assert len({(round(x), round(y)) for _, x, y in seen}) > 3  # it moves
+        page.get_by_role("button", name="Skip").click()
+        page.wait_for_function(ARRIVED)
+        assert line(page) == whole and not page.locator(".nw-bigram-dot").is_visible()
+        harness.painted(page)
+        assert page.locator(".nw-bigram-title").inner_text() == f"After “{bigram_label(whole[-1])}”"
+
+        # a row that's chosen, or another text, ends it, too
+        page.get_by_role("button", name="Write").click()
+        page.get_by_role("button", name="Skip").wait_for()
+        page.get_by_label("Text to learn from").fill("xyxy")
+        page.wait_for_function(ARRIVED)
+        figure.text, figure.seed = "xyxy", 3
+        assert line(page) == line_of(figure) and not complaints
+
+    with harness.mounted(browser, figure, reduced_motion="reduce") as (page, complaints):
+        page.get_by_role("button", name="Write").click()
+        figure.seed = 4
+        page.wait_for_function("text => document.querySelector('.nw-bigram-line').textContent === text",
+                               arg=line_of(figure))  # fmt: skip
+        assert not page.get_by_role("button", name="Skip").count()
+        page.get_by_role("button", name="learned").click()
+        page.get_by_role("button", name="Train").click()  # and with less motion, the end of the training shows
+        page.wait_for_function(SAID, arg="After 10,000 steps")
+        assert steps_done(page) == 10_000 and not complaints
+
+
+def bigram_label(char: str) -> str:
+    return {" ": "␣", "↵": "↵"}.get(char, char)
+
+
+def test_the_map_fits_a_small_phone(browser):
+    """Its names have 12 pixels, and so fewer rows fit; the text box has one line until it's used."""
+    with harness.mounted(browser, Bigram(), viewport={"width": 320, "height": 800}, has_touch=True) as (page, said):
+        assert cells(page).shape == (20, 20) and "12 rare ones aren't shown" in page.inner_text(".nw")
+        box = page.get_by_label("Text to learn from")
+        low = box.bounding_box()["height"]
+        box.tap()
+        page.wait_for_function("low => document.querySelector('textarea').offsetHeight > 2 * low", arg=low)
+        assert 43.9 < low < 60 and page.evaluate("document.documentElement.scrollWidth") == 320
+        table = page.locator(".nw-bigram-map")
+        table.tap(position={"x": 60, "y": (names(Bigram(), 288).index("h") + 2.1) * 288 / 21.6})
+        page.wait_for_function("document.querySelector('.nw-bigram-title').textContent === 'After “h”'")
+        assert not said
+
+
 PASTE = """([text, half]) => { const box = document.querySelector('textarea');
     box.value = text + (half ? '\\ud83d' : ''); box.dispatchEvent(new Event('input')); }"""
 
 
 def test_any_text_is_read_and_none_is_lost(browser):
-    with harness.mounted(browser, Bigram()) as (page, complaints):
+    with harness.mounted(browser, Bigram(shown="learned")) as (page, complaints):
         box = page.get_by_label("Text to learn from")
+        more(page)
+        figure = Bigram(shown="learned")
         han = "".join(chr(0x4E00 + i % 3000) for i in range(9_000))
         hostile = "<b>x</b><img src=x onerror=alert(1)>"
         for text in ("", "a", "aaaa", hostile, "😺é😺\u200b\u0301", "ab " * 40_000, "日本" * 60_000, han):
             page.evaluate(PASTE, [text, False])
             harness.painted(page)
-            read = Bigram(text[:100_000])
-            assert (
-                writes(page) == read.written()
-                and box.input_value() == text
-                and page.locator(".nw b:not([style]), .nw img").count() == 0
-            )
-            assert page.inner_text(".nw-bigram p.nw-muted >> nth=0").startswith(
-                f"{len(read.text):,} char" if text else "Type some text."
-            )
+            figure.text = text[:100_000]
+            if text != han:  # whose table Python takes long to learn
+                assert writes(page) == figure.written()
+            assert box.input_value() == text and page.locator(".nw b:not([style]), .nw img").count() == 0
+            told = page.locator(".nw-bigram-ask + p").text_content()
+            assert told.startswith(f"{len(figure.text):,} character") if text else told == ""
+            assert ("Type some text below." in page.inner_text(".nw")) == (not text)
             assert ("Only the first 100,000" in page.inner_text(".nw")) == (len(text) > 100_000)
             assert not re.search("NaN|undefined|Infinity", page.inner_text(".nw"))
             for name in ("Train", "Pause", "Start over"):
@@ -263,6 +393,7 @@ def test_any_text_is_read_and_none_is_lost(browser):
         harness.painted(page)
         assert "Only the first 4,000 characters are read: the table has room for 4,000" in page.inner_text(".nw")
         assert len(box.input_value()) == 9_000
+        page.get_by_role("button", name="counted").click()
         page.evaluate(PASTE, ["cat", True])
         harness.painted(page)
         assert "Half of a character" in page.inner_text(".nw-bigram-note") and "�" in page.inner_text(".nw-bigram-two")
@@ -270,6 +401,7 @@ def test_any_text_is_read_and_none_is_lost(browser):
         page.evaluate(PASTE, ["ab", False])
         page.get_by_label("It starts with").fill("xyz?")
         page.get_by_text("“?” isn't in the text").wait_for()
+        assert page.get_by_role("button", name="Write").get_attribute("aria-disabled") == "true"
         page.get_by_label("It starts with").fill("")
         page.get_by_text("It stops here, because nothing ever follows “b” in the text.").wait_for()
         page.get_by_label("What comes after").select_option("b")
@@ -278,8 +410,9 @@ def test_any_text_is_read_and_none_is_lost(browser):
 
 
 def test_typing_while_it_learns(browser):
-    """The new text is learned for as many steps, and it goes on; a training that is left stops."""
-    with harness.mounted(browser, Bigram()) as (page, complaints):
+    """The new text is learned for as many steps, and it goes on; a training run that is left stops."""
+    with harness.mounted(browser, Bigram(shown="learned")) as (page, complaints):
+        more(page)
         page.get_by_role("button", name="Train").click()
         page.wait_for_function(
             "document.querySelector('.nw-bigram-curve').getAttribute('aria-label').match(/after (\\d+)/)[1] > 20"
@@ -287,15 +420,16 @@ def test_typing_while_it_learns(browser):
         page.get_by_label("Text to learn from").fill("abacab" * 5)
         page.wait_for_function("document.querySelector('.nw-bigram-learned').innerText.match(/After (\\d+)/)[1] > 100")
         page.get_by_role("button", name="Pause").click()
-        steps = int(re.search(r"After (\d+)", page.inner_text(".nw-bigram-learned"))[1])
-        assert scores(page)[2] == shown(Bigram("abacab" * 5).trained(steps, 10)[1][-1])
+        assert scores(page)[2] == shown(Bigram("abacab" * 5).trained(steps_done(page), 10)[1][-1])
         page.get_by_role("button", name="Train").click()
+        page.get_by_role("button", name="counted").click()  # where nothing is learned
+        page.get_by_role("button", name="learned").click()
+        page.get_by_role("button", name="Train").click()
+        page.get_by_role("button", name="Pause").wait_for()
         page.get_by_label("Text to learn from").fill("")
         harness.painted(page)
-        assert (
-            "Nothing to learn yet." in page.inner_text(".nw") and page.get_by_role("button", name="Train").is_visible()
-        )
-        assert not complaints
+        assert "Type some text below." in page.inner_text(".nw")
+        assert page.get_by_role("button", name="Train").is_visible() and not complaints
 
 
 def test_a_view_that_goes_away_stops_learning(browser):
@@ -308,7 +442,7 @@ def test_a_view_that_goes_away_stops_learning(browser):
         const el = document.body.appendChild(document.createElement("div"));
         window.requestAnimationFrame = f => ask(() => { frames++; f(); });
         const end = await module.default.render({ model, el }), later = n => new Promise(done => setTimeout(done, n));
-        [...el.querySelectorAll("button")].find(b => b.textContent === "Train").click();
+        [...el.querySelectorAll("button")].find(b => b.textContent === "▶ Train").click();
         await later(150);
         const during = frames;
         end();
@@ -318,16 +452,16 @@ def test_a_view_that_goes_away_stops_learning(browser):
         window.requestAnimationFrame = ask;
         return [during, frames - then];
     }""",
-            Bigram().state(),
+            Bigram(shown="learned").state(),
         )
     assert frames[0] > 1 and frames[1] == 0
 
 
 def test_with_the_colors_of_the_system_the_bars_are_seen(browser):
-    with harness.mounted(browser, Bigram(), forced_colors="active") as (page, complaints):
+    with harness.mounted(browser, Bigram(shown="learned"), forced_colors="active") as (page, complaints):
         colors = (
-            page.locator(".nw-bigram-lane")
-            .first.locator("i, b")
+            page.locator(".nw-bigram-bars > div")
+            .first.locator("b, u")
             .evaluate_all("all => all.map(e => getComputedStyle(e).backgroundColor)")
         )
         assert len(set(colors) | {"rgb(255, 255, 255)", "rgba(0, 0, 0, 0)"}) == 4 and not complaints

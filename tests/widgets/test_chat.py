@@ -22,6 +22,7 @@ from tests.firefox import firefox, installed
 from tests.lab import jupyterlab
 from tests.site import site_checks
 from tests.widgets.harness import call, calls, site_page
+from tests.widgets.test_every import AT_REST
 from tools import assemble
 
 # A model's file as bytes, and what opens it: `wasm` says whether WebAssembly may be used.
@@ -271,7 +272,7 @@ def pages(small, tmp_path_factory):
     patch.setattr(pretrained, "model_file", lambda: path)
     chat.manifest.cache_clear()
     chat.write_parts(folder / "smollm2")
-    made = Chat(model, spoken, "A cat.", steps=12, seed=3, title="A chat", examples=["The cat."])
+    made = Chat(model, spoken, "A cat.", steps=12, seed=3, title="A chat?", examples=["The cat."])
     site_page(folder, made.figure())
     patch.undo()
     chat.manifest.cache_clear()
@@ -352,6 +353,24 @@ def test_a_copy_that_was_damaged_in_the_browser_is_loaded_again(browser, pages):
         assert answered(page, "A cat.") and not complaints, complaints
 
 
+def test_once_it_is_loaded_four_controls_are_at_rest(browser, pages):
+    with site_checks.watched(browser, pages.as_uri()) as (page, complaints):
+        page.goto(pages.as_uri() + "/page.html")
+        page.wait_for_selector(".nw-chat-load")
+        assert page.evaluate(AT_REST) == 2
+        opened(page, pages.as_uri() + "/page.html")
+        assert page.evaluate(AT_REST) == 4
+        page.get_by_label("Or ask").select_option("The cat.")  # into the box, to change or send
+        page.wait_for_function("document.querySelector('.nw-chat-box').value === 'The cat.'")
+        assert page.locator(".nw-chat-box").evaluate("e => e === document.activeElement")
+        page.keyboard.press("Enter")
+        page.wait_for_function(ENDED, timeout=60_000)
+        assert page.locator(".nw-chat-you .nw-chat-words").last.inner_text() == "The cat."
+        token = page.locator(".nw-chat-model [role=button]").first
+        p = token.get_attribute("title").removeprefix("p = ")
+        assert token.get_attribute("aria-label").endswith(f", {p}") and not complaints
+
+
 def test_text_from_the_reader_stays_text(browser, pages):
     nasty = "<img src=x onerror=alert(1)> 🐈 <|im_end|> & <b>bold</b>"
     with site_checks.watched(browser, pages.as_uri()) as (page, complaints):
@@ -367,7 +386,7 @@ def test_the_tokens_and_their_attention(browser, pages, small):
     with site_checks.watched(browser, pages.as_uri()) as (page, complaints):
         opened(page, pages.as_uri() + "/page.html")
         answered(page, "A cat.")
-        page.get_by_text("Every token, and attention").click()
+        page.get_by_text("More", exact=True).click()
         chips = page.locator(".nw-chat-chip")
         ids = spoken.encode(pretrained.chat("A cat."))
         page.wait_for_function("n => document.querySelectorAll('.nw-chat-chip').length > n", arg=len(ids))
@@ -440,7 +459,7 @@ def test_a_phone(browser, pages):
     with site_checks.watched(browser, pages.as_uri(), **phone) as (page, complaints):
         opened(page, pages.as_uri() + "/page.html")
         answered(page, "A cat.")
-        page.get_by_text("Every token, and attention").tap()
+        page.get_by_text("More", exact=True).tap()
         page.wait_for_timeout(200)
         complaints += site_checks.width(page, 360) + site_checks.accessibility(page)
         assert not complaints, complaints

@@ -155,24 +155,62 @@ def test_what_became_of_a_run_is_said(page_runs, name, start, rate, momentum, st
     assert run["verdict"][0] == word and says in run["verdict"][1]
 
 
+def test_a_ball_hops_and_names_keep_apart(js):
+    points = [[0, 0], [100, 0], [100, 10]]
+    found = harness.calls(js("descent"), "hop", [[points, t] for t in (0, 0.5, 1, 1.5, 2, 7)])
+    assert [hop["k"] for hop in found] == [0, 0, 1, 1, 2, 2]
+    assert [hop["at"] for hop in found] == pytest.approx(
+        np.array([[0, 0], [50, -22], [100, 0], [100, 2], [100, 10], [100, 10]]), abs=1e-9
+    )
+    assert harness.call(js("descent"), "hop", points, 0.5, 0)["at"] == [50, 0]
+    assert harness.call(js("descent"), "spread", [50, 10, 52, 54], 15, 60) == [30, 10, 45, 60]
+    assert harness.call(js("descent"), "spread", [10, 30], 15, 60) == [10, 30]
+
+
 def said(page) -> list[str]:
     """The sentence below each run."""
     harness.painted(page)
     return page.locator(".nw-descent-panel > p").all_inner_texts()
 
 
+def at(page) -> list[float]:
+    """Where the first ball is."""
+    harness.painted(page)
+    words = page.locator(".nw-descent-ball").first.get_attribute("aria-valuetext").replace("−", "-")
+    return [float(part.split(" = ")[1]) for part in words.split(", ")]
+
+
+def rolled(page) -> None:
+    """Wait until no ball rolls."""
+    page.wait_for_function("document.querySelector('.nw-go').textContent === '▶ Run'")
+
+
+def middle(locator) -> tuple[float, float]:
+    area = locator.bounding_box()
+    return area["x"] + area["width"] / 2, area["y"] + area["height"] / 2
+
+
+def on_map(page, right: float, up: float) -> tuple[float, float]:
+    """A point of the first map, from 0 to 1 between its axes' ends."""
+    area = page.locator(".nw-descent-map > svg").first.bounding_box()
+    return area["x"] + 40 + right * (area["width"] - 50), area["y"] + 22 + (1 - up) * (area["height"] - 56)
+
+
 def test_the_figure_in_a_page(browser):
     figure = Descent(["bowl", "narrow valley"], steps=12, most=20, caption="<i>x</i>")
-    with harness.mounted(browser, figure) as (page, complaints):
+    with harness.mounted(browser, figure, reduced_motion="reduce") as (page, complaints):
         assert page.locator(".nw-caption").inner_text() == "<i>x</i>"
         assert [text.split(".")[0] for text in said(page)] == ["On its way", "Arrives", "Diverges"]
 
         # each control by keyboard
-        page.get_by_role("slider", name="Learning rate").nth(2).focus()
+        page.get_by_role("slider", name="Learning rate", exact=True).nth(2).focus()
         for _ in range(6):  # from 1.1 below the border at 1
             page.keyboard.press("ArrowLeft")
         assert not said(page)[2].startswith("Diverges")
-        start, steps = page.get_by_role("slider", name="Start w"), page.get_by_role("slider", name="Steps")
+        assert page.locator(".nw-descent-chart text", has_text="rate 0.").count() == 3
+        page.locator("summary").click()
+        start = page.get_by_role("slider", name="Start w", exact=True)
+        steps = page.get_by_role("slider", name="Steps")
         start.focus()
         page.keyboard.press("End")
         assert said(page)[1].startswith("Arrives. Loss 4 →") and start.get_attribute("aria-valuetext") == "2"
@@ -199,29 +237,92 @@ def test_the_figure_in_a_page(browser):
         page.keyboard.press("Enter")
         page.keyboard.press("Enter")
         assert len(said(page)) == 1 and page.evaluate("document.activeElement.textContent") == "Remove the last rate"
+        assert page.locator(".nw-descent-chart text", has_text="rate").count() == 0
 
-        # run goes on by itself, and a click or a drag on the map moves the start
-        page.get_by_role("button", name="Rewind").press("Enter")
-        page.get_by_role("button", name="Run").press("Enter")
-        page.locator(".nw-descent-panel > p").first.filter(has_text="in 20 steps").wait_for()
+        # another landscape has its own start; a click or a drag on the map moves it
         page.get_by_role("combobox", name="Landscape").select_option("Narrow valley: u² + 10 v²")
-        assert (
-            len(said(page)) == 3 and page.get_by_role("slider", name="Start v").get_attribute("aria-valuetext") == "0.9"
-        )
-        area = page.locator(".nw-descent-map svg svg").first.bounding_box()
-        page.mouse.click(area["x"] + area["width"] / 2, area["y"] + area["height"] / 2)
-        said(page)
-        at = [page.get_by_role("slider", name=f"Start {k}").get_attribute("aria-valuetext") for k in "uv"]
-        assert [float(v.replace("−", "-")) for v in at] == pytest.approx([-0.4, 0], abs=0.02)
+        assert len(said(page)) == 3 and at(page) == [-1.8, 0.9]
+        x, y = on_map(page, 0.25, 0.75)
+        page.mouse.click(x, y)
+        assert at(page) == pytest.approx([-1.3, 0.75], abs=0.03)
         page.mouse.down()
-        page.mouse.move(area["x"] + 1, area["y"] + 1, steps=3)
+        page.mouse.move(x - 300, y - 200, steps=3)  # and off the map
         page.mouse.up()
-        said(page)
-        assert page.get_by_role("slider", name="Start v").get_attribute("aria-valuetext").startswith("1.4")
-        page.mouse.down()
-        page.mouse.move(area["x"] + area["width"], area["y"] + 2 * area["height"], steps=5)  # and off the map
-        page.mouse.up()
+        assert at(page) == [-2.2, 1.5]
         assert page.evaluate("getSelection().toString()") == ""  # a drag marks no text
+        assert not complaints
+
+
+def test_run_hops_from_the_start_to_the_last_step(browser):
+    with harness.mounted(browser, Descent("bowl", steps=5, most=12)) as (page, complaints):
+        page.evaluate("""() => { window.told = []; new MutationObserver(() => {
+            const words = document.querySelector('.nw-descent-panel > p').textContent;
+            if (window.told.at(-1) !== words) window.told.push(words);
+        }).observe(document.querySelector('.nw-descent-panels'), { childList: true, subtree: true }); }""")
+        dots = """() => [...document.querySelectorAll('.nw-descent-panel:first-child .nw-descent-trail > circle')]
+            .filter(e => e.style.display !== 'none').length"""
+        assert page.evaluate(dots) == 6  # each step left its dot, and the ball that rolled is at the last
+        page.get_by_role("button", name="Run").click()
+        rolled(page)
+        assert all("in 12 steps" in text or "Diverges" in text for text in said(page))
+        assert page.evaluate(dots) == 13
+        told = page.evaluate("told")
+        assert told[0] == "Step 0 of 12. Loss 1." and sum(words.startswith("Step ") for words in told) > 6
+
+        page.get_by_role("button", name="Run").click()
+        page.wait_for_function("document.querySelector('.nw-descent-panel > p').textContent.startsWith('Step 3 of')")
+        page.get_by_role("button", name="Pause").click()
+        page.locator("summary").click()
+        taken = int(page.get_by_role("slider", name="Steps").input_value())
+        assert 3 <= taken < 12 and f"in {taken} steps" in said(page)[0]
+        page.get_by_role("button", name="Run").click()  # goes on from there
+        page.wait_for_function("document.querySelector('.nw-go').textContent.includes('Pause')")
+        assert int(said(page)[0].split()[1]) >= taken
+        page.get_by_role("slider", name="Learning rate", exact=True).first.press("ArrowRight")  # another rate ends it
+        rolled(page)
+        assert not said(page)[0].startswith("Step") and not complaints
+
+
+def test_the_ball_is_dragged_and_rolls(browser):
+    with harness.mounted(browser, Descent("bowl", rates=[0.1], steps=6)) as (page, complaints):
+        ball, slope = page.locator(".nw-descent-ball"), page.locator(".nw-descent-slope")
+        assert at(page) == [1] and slope.count() == 0
+        x, y = middle(ball)
+        page.mouse.move(x, y)
+        page.mouse.down()
+        harness.painted(page)
+        assert slope.inner_html() == "slope 2" and at(page) == [1]
+        page.mouse.move(on_map(page, 0.625, 0)[0], y - 40, steps=4)
+        assert at(page) == pytest.approx([0.5], abs=0.02)
+        assert float(slope.inner_html().split()[1]) == pytest.approx(2 * at(page)[0], abs=0.01)
+        page.mouse.up()
+        page.wait_for_function("document.querySelector('.nw-descent-panel > p').textContent.startsWith('Step ')")
+        assert slope.count() == 0
+        rolled(page)
+        assert "in 6 steps" in said(page)[0]
+
+        # by keyboard
+        ball.focus()
+        page.keyboard.down("ArrowRight")
+        harness.painted(page)
+        assert slope.count() == 1 and at(page) == pytest.approx([0.58], abs=0.02)
+        page.keyboard.up("ArrowRight")
+        page.wait_for_function("document.querySelector('.nw-descent-panel > p').textContent.startsWith('Step ')")
+        rolled(page)
+        page.keyboard.press("Home")
+        assert at(page) == [-2] and ball.get_attribute("aria-valuenow") == "-2"
+        assert page.evaluate("document.activeElement.classList.contains('nw-descent-ball')")
+        assert not complaints
+
+
+def test_a_finger_taps_a_place_and_drags_only_the_ball(browser):
+    phone = {"viewport": {"width": 360, "height": 700}, "has_touch": True, "reduced_motion": "reduce"}
+    with harness.mounted(browser, Descent("saddle", rates=[0.1]), **phone) as (page, complaints):
+        page.touchscreen.tap(*on_map(page, 0.25, 0.75))
+        assert at(page) == pytest.approx([-1.3, 0.8], abs=0.03)
+        touch = "e => getComputedStyle(e).touchAction"
+        assert page.locator(".nw-descent-ball").evaluate(touch) == "none"
+        assert page.locator(".nw-descent-axes").first.evaluate(touch) == "auto"
         assert not complaints
 
 
@@ -236,7 +337,7 @@ def test_a_link_sets_it_and_a_bad_link_gets_a_sentence(browser):
     with harness.mounted(browser, Descent("bowl"), address=link) as (page, _):
         assert said(page) == ["Arrives. Loss 4 → almost 0 in 1 step."]
     with harness.mounted(browser, Descent("bowl"), address="#widget=1&start=[1,2]") as (page, _):
-        assert page.get_by_role("slider", name="Start w").get_attribute("aria-valuetext") == "1"  # the bowl's own
+        assert at(page) == [1]  # the bowl's own
     bad = {"rates": [99], "start": ["x"], "loss": "saddle"}
     for (name, value), says in zip(
         bad.items(), ("learning rates", "start must have", "no landscape saddle"), strict=True

@@ -35,18 +35,18 @@ WIDGETS = {
         "ArrowRight",
         "w.temperature",
         "w.temperature = 0",
-        "0.00 1 1 of 69",
+        "s 1.000",
     ),
     "attention_map": Row(
         "examples.attention_map()",
-        ("slider", "Token that looks (row)"),
-        "ArrowLeft",
+        ("application", "Layer 2, head 1: attention map, 25 rows, 25 columns"),
+        "ArrowUp",
         "w.token",
         "w.token = 7",
         "“␣” (7) looks at",
     ),
     "loss_curves": Row(
-        "examples.loss_curves()", ("slider", "Step"), "Home", "w.step", "w.step = 100", "After 100 steps"
+        "examples.loss_curves()", ("slider", "Step"), "Home", "w.step", "w.step = 100", "lr 0.01 after 100 steps"
     ),
     "live training": Row(
         "examples.live()", ("button", "Pause"), "Enter", "w._run.state", "w._run.stop()", "Stopped after"
@@ -61,19 +61,24 @@ WIDGETS = {
     ),
     "descent": Row(
         "examples.descent()",
-        ("slider", "Momentum"),
+        ("slider", "Learning rate"),
         "ArrowRight",
-        "w.momentum",
+        "w.rates",
         "w.start = [1.0, 1.0]",
         "from u = 1, v = 1",
     ),
     "softmax_lab": Row(
         "examples.softmax_lab()", ("slider", "score of cat"), "ArrowRight", "w.scores", "w.scores = [0.0] * 4", "0.250"
     ),
-    "bigram": Row("examples.bigram()", ("button", "One step"), "Enter", "w.steps", "w.text = 'abab'", "4 characters"),
+    "bigram": Row("examples.bigram()", ("button", "learned"), "Enter", "w.shown", "w.text = 'abab'", "4 characters"),
     "merges": Row("examples.merges()", ("slider", "Merges applied"), "ArrowLeft", "w.step", "w.step = 0", "25 tokens"),
     "playground": Row(
-        "examples.playground()", ("button", "Back"), "Enter", "w.node", "w.prompt = 'A haiku.'", "4 tokens; the model"
+        "examples.playground()",
+        ("slider", "temperature"),
+        "ArrowRight",
+        "w.temperature",
+        "w.prompt = 'A haiku.'",
+        "A haiku. ▏ Probability of the next token",
     ),
     "glass_gpt": Row(
         "examples.glass_gpt()",

@@ -18,7 +18,7 @@ from helpers.gpt import GPT, GPTConfig
 from helpers.runs import start
 from helpers.training import Ended, History, text_batches
 from tests.site import site_checks
-from tests.widgets.harness import call, calls, mounted
+from tests.widgets.harness import call, calls, module, mounted
 
 TOKENS = ["a", "<b>", " ", "\n", "שלום", "🐈", "e\u0301", "x", "y", "z", "w"]
 
@@ -305,6 +305,13 @@ def test_the_numbers_of_the_chart(js):
         assert call(module, "smoothed", x.tolist(), y.tolist(), window) == pytest.approx(mean)
         assert call(module, "lastUpTo", x.tolist(), at) == np.searchsorted(x, at, side="right") - 1
     assert call(module, "lastUpTo", [], 3) == -1
+    apart = [([50, 52], [], 15, 0, 100), ([50], [50], 15, 0, 100), ([-9, 3], [], 15, 0, 100), ([5, 5], [], 15, 0, 9)]
+    assert calls(module, "apart", apart) == [[50, 65], [35], [0, 15], [5, 5]]
+    points = [({"x": [0, 2, 4]}, [8, 4, 2], step) for step in (0, 1, 2, 3, 9)] + [
+        ({"x": [1]}, [5], 0),
+        ({"x": []}, [], 0),
+    ]
+    assert calls(module, "onCurve", points)[:-1] == [[0, 8], [1, 6], [2, 4], [3, 3], [4, 2], [1, 5]]
     curve = {"x": [0, 1, 2], "y": [4, 400, 1], "held": [[2, 3]]}
     top = call(module, "lossAxis", [curve])
     assert 6 <= top["high"] < 7 and 0.5 < top["low"] <= 1  # one wild loss doesn't flatten the rest
@@ -461,22 +468,28 @@ def opened(browser):
         yield open_page
 
 
+AFTER = "words => document.querySelector('.nw-loss-after').textContent === words"
+
+
+def label(page) -> list[str]:
+    return page.locator(".nw-loss-label").all_text_contents()
+
+
 def test_the_figure_in_a_page(opened):
-    figure = LossCurves({"GPT": history()}, lines={"counts": 2.0}, smooth=1, title="Training", caption="Words.")
+    figure = LossCurves({"GPT": history()}, lines={"counts": 2.0}, smooth=1, title="Training?", caption="Words.")
     page, complaints = opened(figure, viewport={"width": 760, "height": 1000})
     losses = history().losses
-    wait = lambda words: page.wait_for_function(  # noqa: E731
-        "w => document.querySelector('.nw-loss-read th').textContent === w", arg=words
-    )
-    row = lambda: page.locator(".nw-loss-read tbody tr").inner_text().split("\t")  # noqa: E731
+    wait = lambda words: page.wait_for_function(AFTER, arg=words)  # noqa: E731
 
-    # the first second: the end of the run, with its sample, bars and map
-    assert row()[1:] == [f"{losses[-1]:.3f}", "1.250"]
+    # the first second: the end of the run, with its sample, bars and map, and what it reads beside its curve
+    assert label(page) == [f"GPT {losses[-1]:.3f}, held-out 1.250"] and page.locator(".nw-loss-read").is_hidden()
+    wait("after 400 steps")
     assert (
-        page.inner_text(".nw-loss-text") == "sample 300 <i>not markup</i>"
+        page.inner_text(".nw-loss-text >> nth=0") == "sample 300 <i>not markup</i>"
         and page.locator(".nw i i, .nw pre i").count() == 0
     )
     assert page.inner_text(".nw-loss-bar >> nth=0").split() == ["a", "0.750"]
+    page.locator("summary").click()
     assert page.get_by_role("button", name="Snapshot after 300 steps").get_attribute("aria-current") == "true"
     head = lambda: page.locator(".nw-head").get_attribute("aria-label")  # noqa: E731
     assert "after 300 steps, head 1" in head() and page.locator(".nw-loss-live").is_hidden()
@@ -485,15 +498,16 @@ def test_the_figure_in_a_page(opened):
     slider = page.get_by_role("slider", name="Step", exact=True)
     slider.focus()
     page.keyboard.press("Home")
-    wait("After 0 steps")
-    assert row()[1:] == [f"{losses[0]:.3f}", "–"] and page.inner_text(".nw-loss-text").startswith("sample 0 ")
+    wait("after 0 steps")
+    assert label(page) == [f"GPT {losses[0]:.3f}"]
+    assert page.inner_text(".nw-loss-text >> nth=0").startswith("sample 0 ")
     assert float(page.inner_text(".nw-loss-bar >> nth=0 >> .nw-loss-p")) == 0
     page.keyboard.press("ArrowRight")
-    wait("After 1 step")
+    wait("after 1 step")
     assert slider.get_attribute("aria-valuetext") == f"step 1: GPT training {losses[1]:.3f}"
     page.get_by_role("button", name="Snapshot after 100 steps").press("Enter")
-    wait("After 100 steps")
-    assert row()[1] == f"{losses[100]:.3f}" and "after 100 steps, head 1" in head()
+    wait("after 100 steps")
+    assert label(page) == [f"GPT {losses[100]:.3f}"] and "after 100 steps, head 1" in head()
     page.get_by_label("Attention head").select_option("2")
     page.wait_for_function("document.querySelector('.nw-head').ariaLabel.includes('head 2')")
     assert f"position 5, {TOKENS[5]}: 0.95" in head()
@@ -501,34 +515,40 @@ def test_the_figure_in_a_page(opened):
     # the pointer: hover looks, a click stays
     box = page.locator(".nw-loss-picture").bounding_box()
     page.mouse.move(box["x"] + 46 + (box["width"] - 58) / 2, box["y"] + 100)
-    wait("After 200 steps")
+    wait("after 200 steps")
     assert page.locator(".nw-loss-preview").count() == 1
+    assert label(page) == [f"GPT {losses[200]:.3f}, held-out 1.500"]
     page.mouse.move(box["x"] + 5, box["y"] - 30)
-    wait("After 100 steps")
+    wait("after 100 steps")
     page.mouse.click(box["x"] + 46 + (box["width"] - 58) * 3 / 4 + 3, box["y"] + 100)
-    wait("After 300 steps")  # near a snapshot it goes there
+    wait("after 300 steps")  # near a snapshot it goes there
 
     # scales and smoothing: the axes stay, the line changes; settings travel in a link
-    ticks = lambda: page.locator(".nw-loss-picture text").all_inner_texts()  # noqa: E731
+    ticks = lambda: page.locator(".nw-loss-picture text:not(.nw-loss-halo)").all_text_contents()  # noqa: E731
     before, line = ticks(), page.locator(".nw-loss-mean").get_attribute("d")
     mean = page.get_by_role("slider", name="Smoothing")
     mean.focus()
     page.keyboard.press("End")
     page.wait_for_function("d => document.querySelector('.nw-loss-mean').getAttribute('d') !== d", arg=line)
-    assert ticks() == before and float(row()[1]) == pytest.approx(np.mean(losses[300 - 99 : 400]), abs=5e-4)
+    smooth = re.match(r"GPT ([\d.]+),", label(page)[0])
+    assert ticks() == before and float(smooth[1]) == pytest.approx(np.mean(losses[300 - 99 : 400]), abs=5e-4)
     for name in ("Loss, log scale", "Step, log scale"):
         page.get_by_label(name).focus()
         page.keyboard.press("Space")
         page.wait_for_function(
-            "b => [...document.querySelectorAll('.nw-loss-picture text')].map(t => t.textContent).join() !== b.join()",
+            """before => JSON.stringify([...document.querySelectorAll(".nw-loss-picture text:not(.nw-loss-halo)")]
+                .map(t => t.textContent)) !== JSON.stringify(before)""",
             arg=before,
         )
         before = ticks()
     page.get_by_role("button", name="Copy link").click()
     page.wait_for_function("location.hash.includes('log_steps=true')")
     copy, _ = opened(figure, address=page.evaluate("location.hash"))
-    copy.wait_for_function("document.querySelector('.nw-loss-read th').textContent === 'After 300 steps'")
-    assert copy.locator(".nw-loss-picture text").all_inner_texts()[-3:] == ticks()[-3:]
+    copy.wait_for_function(AFTER, arg="after 300 steps")
+    assert (
+        copy.locator(".nw-loss-picture text").all_text_contents()[-5:-2]
+        == page.locator(".nw-loss-picture text").all_text_contents()[-5:-2]
+    )
 
     complaints += site_checks.accessibility(page)
     assert not complaints
@@ -541,10 +561,122 @@ def test_play_goes_through_the_snapshots(opened):
     page.get_by_role("button", name="Play").press("Enter")
     for _ in range(3):
         page.wait_for_timeout(30)
-        seen.append(page.inner_text(".nw-loss-text")[:10].strip())
-        page.clock.run_for(1150)
+        seen.append(page.inner_text(".nw-loss-text >> nth=0")[:10].strip())
+        page.clock.run_for(1350)
     assert seen == ["sample 100", "sample 300", "sample 300"] and page.get_by_role("button", name="Play").count() == 1
     assert not complaints
+
+
+# What moves: the dot, the bars, the map, and the sample with what is left of the one before.
+MOVES = """() => JSON.stringify([
+    [...document.querySelectorAll(".nw-loss-picture circle")].map(e => e.getAttribute("cx")),
+    [...document.querySelectorAll(".nw-loss-bar b")].map(e => e.getBoundingClientRect().width.toFixed(1)),
+    document.querySelector(".nw-head canvas").toDataURL(),
+    [...document.querySelectorAll(".nw-loss-text")].map(e => e.textContent),
+    document.querySelector(".nw-loss-text").style.opacity])"""
+RECORD = f"""() => {{ window.seen = []; const look = () => {{
+    seen.push(JSON.parse(({MOVES})())); requestAnimationFrame(look); }}; look(); }}"""
+
+
+def test_from_one_snapshot_to_the_next_it_fades(opened):
+    """Something in between, and in the end what less motion shows at once."""
+    page, complaints = opened(LossCurves(history(), step=0, head=1))
+    calm, more = opened(LossCurves(history(), step=0, head=1), reduced_motion="reduce")
+    states = lambda one: [len({str(s[k]) for s in one.evaluate("seen")}) for k in range(4)]  # noqa: E731
+    for one in (page, calm):
+        one.locator("summary").click()
+        one.evaluate(RECORD)
+        one.get_by_role("button", name="Snapshot after 300 steps").click()
+        one.wait_for_function(AFTER, arg="after 300 steps")
+    calm.wait_for_function("seen.at(-1)[3][0].startsWith('sample 300')")
+    page.wait_for_function(f"end => ({MOVES})() === end", arg=calm.evaluate(MOVES))
+    assert calm.evaluate("seen.at(-1)[3]") == ["sample 300 <i>not markup</i>", ""]
+    assert min(states(page)) > 2 and max(states(calm)) == 2
+    # never blocking: another one on the way, and it's there
+    for one in (page, calm):
+        for step in (0, 100, 300, 100):
+            one.get_by_role("button", name=f"Snapshot after {step} step").click()
+        one.wait_for_function(AFTER, arg="after 100 steps")
+    page.wait_for_function(f"end => ({MOVES})() === end", arg=calm.evaluate(MOVES))
+    assert not complaints + more
+
+
+def test_without_snapshots_play_follows_the_curve_once(opened):
+    page, complaints = opened(LossCurves({"a": [4 - 0.01 * i for i in range(100)]}))
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_function("parseFloat(document.querySelector('.nw-loss-picture circle').getAttribute('cx')) < 300")
+    page.wait_for_function(AFTER, arg="after 100 steps")
+    assert label(page) == ["a 3.010"] and not complaints
+
+
+@pytest.mark.parametrize("lines", [1, 3, 30])
+def test_a_sample_shows_whole_lines(opened, lines):
+    """As many as the longest has, up to twelve."""
+    shots = {0: shot(0, text="short"), 100: shot(100, text="\n".join(f"line {i}" for i in range(lines)))}
+    page, complaints = opened(LossCurves(History([2.0, 1.0] * 60, snapshots=shots)))
+    for width in (760, 330):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.wait_for_function(
+            "n => document.querySelector('.nw-loss-text').clientHeight === 20 * n", arg=min(lines, 12)
+        )
+        paper = page.locator(".nw-loss-paper").bounding_box()
+        assert paper["height"] == 20 * min(lines, 12) + 16
+    assert not complaints
+
+
+def test_labels_at_the_cursor_do_not_touch(opened):
+    """Nor does one cross its own curve."""
+    near = {f"run {i}": [3 - 0.02 * j + 0.003 * i for j in range(100)] for i in range(4)}
+    page, complaints = opened(LossCurves(near, lines={"counts": 1.1}, smooth=1), viewport={"width": 360, "height": 800})
+    slider = page.get_by_role("slider", name="Step", exact=True)
+    for step in (0, 30, 50, 70, 100):
+        slider.evaluate("(e, step) => { e.value = step; e.dispatchEvent(new Event('input')); }", step)
+        page.wait_for_function(AFTER, arg=f"after {step} steps")
+        (*boxes, whole) = page.evaluate("""() => [...document.querySelectorAll(".nw-loss-label, .nw-loss-picture")]
+            .map(e => e.getBoundingClientRect()).map(b => [b.top, b.left, b.right])
+            .sort((a, b) => a[2] - a[1] - b[2] + b[1])""")
+        tops = sorted(top for top, *_ in boxes)
+        assert len(boxes) == 4 and min(b - a for a, b in zip(tops, tops[1:])) > 14
+        assert all(whole[1] <= left and right <= whole[2] for _, left, right in boxes)
+    many, more = opened(LossCurves(near | {"run 4": [1.0]}))
+    assert many.locator(".nw-loss-read tbody tr").count() == 5 and many.locator(".nw-loss-label").count() == 0
+    assert not complaints + more
+
+
+LIVE_PAGE = """async ([state, live]) => {
+    const asked = [], listeners = {}, values = { ...state, live };
+    const model = { get: name => values[name], set(name, value) { values[name] = value; }, save_changes() {},
+        on: (event, f) => (listeners[event] ??= []).push(f), off() {}, send: message => asked.push(message) };
+    const el = document.body.appendChild(document.createElement("div"));
+    module.default.render({ model, el });
+    window.asked = asked;
+    window.tell = message => listeners["msg:custom"].forEach(f => f(message));
+}"""
+SEEN = """() => [...document.querySelectorAll(".nw :is(button, input, select)")].filter(e => e.checkVisibility())
+    .map(e => e.labels?.[0]?.firstChild.textContent ?? e.textContent)"""
+
+
+def test_a_live_run_has_four_controls_at_rest_and_the_others_under_more(browser):
+    figure = LossCurves({"now": history()})
+    state = {**figure.state(), "curves": [{**figure.state()["curves"][0], "live": True}]}
+    run = {"state": "running", "step": 400, "steps": 800, "speed": 9, "left": 3, "peak": 0.1, "first": 0.1}
+    run |= {"rate": 0.1, "message": ""}
+    with module(browser, "loss_curves") as page:
+        page.evaluate(LIVE_PAGE, [state, run])
+        page.wait_for_selector(".nw-loss-mean")
+        assert page.evaluate(SEEN) == ["Pause", "Step", "Peak learning rate", "Attention head"]
+        page.get_by_role("button", name="Pause").click()
+        page.evaluate("message => tell(message)", {"live": run | {"state": "paused"}, "problem": None})
+        page.get_by_role("button", name="Go on").wait_for()
+        page.locator("summary").click()
+        for name in ("Go on", "One step", "Rewind", "Stop"):
+            page.get_by_role("button", name=name).click()
+        page.get_by_role("slider", name="Peak learning rate").press("ArrowRight")
+        done = [one["do"] for one in page.evaluate("asked")]
+        assert done == ["all", "pause", "go on", "one step", "rewind", "stop", "rate"]
+        page.evaluate("message => tell(message)", {"live": run | {"state": "stopped"}, "problem": None})
+        page.get_by_role("button", name="Play").wait_for()
+        assert page.evaluate(SEEN)[:3] == ["▶ Play", "Step", "Attention head"]
 
 
 def test_several_runs_and_bad_ends_in_a_page(opened):
@@ -560,7 +692,7 @@ def test_several_runs_and_bad_ends_in_a_page(opened):
     assert first.locator(".nw-loss-end").count() == 1 and first.locator(".nw-loss-up").count() == 1
     assert first.locator(".nw-loss-panel").is_hidden()
     assert first.get_by_label("Snapshots of").count() == 0  # no run has any
-    assert "at 29" in first.locator("tbody tr").nth(1).inner_text()
+    assert any(words.startswith("wild ") and words.endswith(" at 29") for words in label(first))
     assert (
         "NaN" not in first.inner_html().split("nw-live")[-1] and "a: The loss was nan at step 0." in second.inner_text()
     )
@@ -573,6 +705,7 @@ def test_the_snapshots_of_either_run(opened):
         LossCurves({"a": history(), "b": other})
     other.snapshots.pop(2)
     page, complaints = opened(LossCurves({"a": history(), "none": [40.0] * 100, "b": other}))
+    page.locator("summary").click()
     page.get_by_label("Snapshots of").select_option("b")
     page.wait_for_function("document.querySelector('.nw-loss-text').textContent === 'another'")
     assert page.get_by_role("button", name="Snapshot after").count() == 1
@@ -587,6 +720,7 @@ def test_a_run_that_has_no_snapshots_yet_can_be_chosen_and_left(opened, live):
     figure = LossCurves({"earlier": history(), "now": run}, shown=1)
     page, complaints = opened(figure)
     assert not page.is_visible(".nw-loss-panel")
+    page.locator("summary").click()
     page.get_by_label("Snapshots of").select_option("earlier")
     page.wait_for_function("document.querySelector('.nw-loss-text').textContent.startsWith('sample 300')")
     assert page.is_visible(".nw-loss-panel") and not complaints

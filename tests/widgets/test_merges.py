@@ -156,12 +156,57 @@ def test_tokens_look_as_in_python(page, js):
     assert grown == "((a b) ((a b) c)) ␣"
 
 
+def test_a_tree_spells_its_bytes_and_origins_share_bytes(page, js):
+    code = "saved => { const t = module.tokenizer(saved); return t.bytes; }"
+    saved, vocab = Merges(TOKENIZER).state(), page.evaluate(code, Merges(TOKENIZER).state())
+    tokens, longest = harness.call(page, "tokenizer", saved), max(range(len(vocab) - 2), key=lambda i: len(vocab[i]))
+    twigs = harness.call(js("merges"), "treeOf", longest, tokens)
+    leaves = [twig["id"] for twig in sorted(twigs, key=lambda twig: twig["x"]) if twig["rank"] < 0]
+    assert leaves == vocab[longest] and len(twigs) == 2 * len(leaves) - 1
+    for i, twig in enumerate(twigs):
+        kids = [kid for kid in twigs if kid["parent"] == i]
+        if twig["rank"] < 0:
+            assert not kids and twig["height"] == 0
+        else:
+            assert tuple(kid["id"] for kid in kids) == TOKENIZER.merges[twig["rank"]][0]
+            assert twig["height"] == 1 + max(kid["height"] for kid in kids) and kids[0]["depth"] == twig["depth"] + 1
+            assert all(kid["rank"] < twig["rank"] for kid in kids)  # learned before
+
+    steps = TOKENIZER.merge_steps(PLAY)
+    for before, after in ((steps[0], steps[-1]), (steps[-1], steps[0]), (steps[2], steps[3])):
+        spans = []
+        for ids in (before, after):
+            ends = np.cumsum([len(TOKENIZER.bytes[i]) for i in ids]).tolist()
+            spans.append([{"at": a, "end": b} for a, b in zip([0, *ends], ends)])
+        for new, found in zip(spans[1], harness.call(js("merges"), "origins", *spans), strict=True):
+            assert found == [i for i, old in enumerate(spans[0]) if old["at"] < new["end"] and old["end"] > new["at"]]
+
+
+def test_a_run_speeds_up_and_ends(js):
+    for total in (1, 10, 200, 5_000):
+        done, ticks, time = 0, 0, 0
+        while done < total:
+            merges, ms = harness.call(js("merges"), "pace", done, total)
+            done, ticks, time = done + merges, ticks + 1, time + ms
+            assert merges >= 1 and ms > 100
+        assert ticks <= 53 and time < 12_000
+        assert total != 10 or 2_000 < time < 4_000
+
+
 def tokens(page):
     return page.locator(".nw-merge-token bdi").all_inner_texts()
 
 
+def number_of_tokens(page, n):
+    page.wait_for_function("n => document.querySelectorAll('.nw-merge-token').length === n", arg=n)
+
+
+LANDED = """() => !document.querySelector('.nw-merge-ghost')
+    && [...document.querySelectorAll('.nw-merge-token')].every(e => !e.getAttribute('style'))"""
+
+
 def test_the_figure_in_a_page(browser):
-    with harness.mounted(browser, Merges(TOKENIZER, "about the cat", title="Merges", caption="Step.")) as (
+    with harness.mounted(browser, Merges(TOKENIZER, "about the cat", title="Merges?", caption="Step.")) as (
         page,
         complaints,
     ):
@@ -170,32 +215,25 @@ def test_the_figure_in_a_page(browser):
         steps = TOKENIZER.merge_steps("about the cat")
         assert tokens(page) == names
         assert page.locator(".nw-merge-token small").all_inner_texts() == [str(i) for i in steps[-1]]
+        assert page.inner_text(".nw-merge-count") == f"13 characters → {len(names)} tokens"
 
         # by keyboard: the slider, the buttons, from token to token
         slider = page.get_by_role("slider", name="Merges applied")
         slider.focus()
         page.keyboard.press("Home")
-        page.wait_for_function("document.querySelectorAll('.nw-merge-token').length === 13")
+        number_of_tokens(page, 13)
         assert "every byte is a token" in page.inner_text(".nw-merge-told")
+        page.locator("summary").click()
         page.get_by_role("button", name="Next").focus()
         page.keyboard.press("Enter")
-        page.wait_for_function("n => document.querySelectorAll('.nw-merge-token').length === n", arg=len(steps[1]))
-        rank = TOKENIZER.merge_steps("about the cat")[1]
-        new = max(rank) - 256
-        told = page.inner_text(".nw-merge-told")
-        assert (
-            f"It's number {new + 1} of the {len(TOKENIZER.merges)}" in told and f"13 tokens become {len(rank)}" in told
-        )
-        assert page.locator(".nw-merge-fresh").count() == rank.count(max(rank))
+        number_of_tokens(page, len(steps[1]))
+        new, often = max(steps[1]) - 256, steps[1].count(max(steps[1]))
+        assert f"number {new + 1} of {len(TOKENIZER.merges)}" in page.inner_text(".nw-merge-told")
+        assert page.inner_text(".nw-merge-count") == f"13 characters → {len(steps[1])} tokens"
+        assert page.locator(".nw-merge-fresh").count() == often
         page.get_by_role("button", name="All").click()
-        page.wait_for_function("n => document.querySelectorAll('.nw-merge-token').length === n", arg=len(names))
-        page.locator(".nw-merge-token").first.focus()
-        page.keyboard.press("End")
-        page.keyboard.press("Enter")
-        last = f"Token {len(names)}: ␣cat, id {steps[-1][-1]}, bytes 20 63 61 74; grown as"
-        assert last in page.inner_text(".nw-merge-detail")
-        page.locator(".nw-merge-token").first.hover()
-        assert last in page.inner_text(".nw-merge-detail")  # locked
+        number_of_tokens(page, len(names))
+        page.wait_for_function(LANDED)
         page.get_by_label("Below each token").select_option("its bytes")
         page.wait_for_function("document.querySelector('.nw-merge-token:last-child small').innerText === '20 63 61 74'")
 
@@ -204,7 +242,8 @@ def test_the_figure_in_a_page(browser):
         page.get_by_label("Text to cut").fill(typed)
         page.wait_for_function("document.querySelectorAll('.nw-merge-token').length > 10")
         assert (
-            tokens(page) == [TOKENIZER.vocab[i] for i in TOKENIZER.encode(typed)] and page.locator(".nw b").count() == 0
+            tokens(page) == [TOKENIZER.vocab[i] for i in TOKENIZER.encode(typed)]
+            and page.locator(".nw b b").count() == 0
         )
         assert page.locator(".nw-merge-part").count() >= 8
         page.locator(".nw-merge-part").nth(3).click()
@@ -217,8 +256,80 @@ def test_the_figure_in_a_page(browser):
         assert not complaints
 
 
+def test_a_box_unfolds_its_tree(browser):
+    with harness.mounted(browser, Merges(TOKENIZER, "about the cat")) as (page, complaints):
+        tree, opened = page.locator(".nw-merge-tree svg"), page.locator(".nw-merge-token[aria-expanded=true]")
+        assert opened.inner_text().startswith("␣the")  # the longest, at first
+        boxes = page.locator(".nw-merge-token")
+        opened.click()
+        tree.wait_for(state="detached")
+        assert "Click a box" in page.inner_text(".nw-merge-detail")
+        page.locator(".nw-merge-token").first.focus()
+        page.keyboard.press("End")
+        page.keyboard.press("Enter")
+        assert boxes.last.get_attribute("aria-expanded") == "true"
+        assert tree.get_attribute("aria-label").startswith("How ␣cat grew: ")
+        labels = [text.split("\n") for text in page.locator(".nw-merge-tree g").evaluate_all(
+            "all => all.map(g => [...g.children].slice(1).map(t => t.textContent).join('\\n'))")]  # fmt: skip
+        bytes_, made = ([label for label in labels if ("merge" in label[1]) == is_made] for is_made in (False, True))
+        assert sorted(bytes_) == sorted([["␣", "20"], ["c", "63"], ["a", "61"], ["t", "74"]]) and len(made) == 3
+        ranks = {vocab: i - 255 for i, vocab in enumerate(TOKENIZER.vocab) if 256 <= i}
+        assert {name: int(rank.split()[1]) for name, rank in made} == {name: ranks[name] for name, _ in made}
+        page.wait_for_function("""[...document.querySelectorAll('.nw-merge-tree g')].every(
+            g => g.getAttribute('opacity') === '1')""")
+        page.keyboard.press("Escape")
+        tree.wait_for(state="detached")
+        assert boxes.last.get_attribute("aria-expanded") == "false"
+        boxes.last.click()
+        page.get_by_role("slider").press("Home")  # its box is gone
+        tree.wait_for(state="detached")
+        assert not complaints
+
+
+def test_play_merges_from_bytes_to_the_whole_cut(browser):
+    with harness.mounted(browser, Merges(TOKENIZER, "about the cat")) as (page, complaints):
+        page.evaluate("""() => { window.seen = []; window.ghosts = 0; new MutationObserver(() => {
+            const n = document.querySelectorAll('.nw-merge-token').length;
+            if (window.seen.at(-1) !== n) window.seen.push(n);
+            window.ghosts += document.querySelectorAll('.nw-merge-ghost').length;
+        }).observe(document.querySelector('.nw-merge-tokens'), { childList: true }); }""")
+        page.get_by_role("button", name="Play").click()
+        assert page.get_by_role("button", name="Pause").is_visible()
+        page.locator(".nw-merge-tree svg").wait_for(state="detached")
+        page.get_by_role("button", name="Play").wait_for()  # it's over
+        lengths = [len(ids) for ids in TOKENIZER.merge_steps("about the cat")]
+        assert [n for n in page.evaluate("seen") if n in lengths][-len(lengths) :] == lengths
+        assert page.evaluate("ghosts") > 10
+        page.wait_for_function(LANDED)
+        assert page.locator(".nw-merge-token[aria-expanded=true]").inner_text().startswith("␣the")
+
+        page.get_by_role("button", name="Play").click()
+        number_of_tokens(page, lengths[1])
+        page.get_by_role("button", name="Pause").click()
+        page.wait_for_function(LANDED)
+        value = page.get_by_role("slider").input_value()
+        assert 0 < int(value) < len(lengths) - 1
+        page.get_by_role("button", name="Play").click()  # it goes on from there
+        page.wait_for_function("v => Number(document.querySelector('input[type=range]').value) > v", arg=int(value))
+        page.get_by_role("slider").press("Home")  # whoever moves the slider stops it
+        assert page.get_by_role("button", name="Play").is_visible()
+        number_of_tokens(page, lengths[0])
+        assert not complaints
+
+
+def test_reduced_motion_shows_the_whole_cut_at_once(browser):
+    figure = Merges(TOKENIZER, "about the cat", step=0)
+    with harness.mounted(browser, figure, reduced_motion="reduce") as (page, complaints):
+        number_of_tokens(page, 13)
+        page.get_by_role("button", name="Play").click()
+        harness.painted(page)
+        assert len(tokens(page)) == len(TOKENIZER.encode("about the cat")) and page.evaluate(LANDED)
+        assert page.get_by_role("button", name="Play").is_visible() and not complaints
+
+
 def test_a_very_long_text_stays_alive(browser):
     with harness.mounted(browser, Merges(TOKENIZER)) as (page, complaints):
+        page.locator("summary").click()
         paste = """([text, half]) => { const box = document.querySelector('textarea');
             box.value = text + (half ? '\\ud83d' : ''); box.dispatchEvent(new Event('input')); }"""
         for text, half in (((PLAY * 1000)[:100_000], False), ("cat" * 33_333, False), (" the😺" * 20_000, True)):

@@ -136,14 +136,19 @@ def test_style_sheets_keep_to_their_own_figures():
 
 
 def test_the_site_ships_every_module_and_style_once():
-    chat, glass, script, style = modules.site_files().values()
+    *own, script, style = modules.site_files().values()
     for path in FILES:
-        count = (chat + glass + script).count(f'"{path.name}":"')
+        count = "".join([*own, script]).count(f'"{path.name}":"')
         assert count == (path.name not in modules.NOT_LOADED), path.name
     assert all(modules.text(path) in style for path in HERE.glob("*.css"))
-    assert '"llama.js":"' in chat and '"dom.js":"' in script, "only a page with a chat loads what only a chat needs"
-    assert len(gzip.compress(chat.encode())) < 20_000 and len(gzip.compress(glass.encode())) < 40_000
-    assert len(gzip.compress(script.encode())) < 75_000 and len(gzip.compress(style.encode())) < 12_000
+    size = [len(gzip.compress(text.encode())) for text in own]
+    assert max(size) < 40_000 and len(gzip.compress(script.encode())) < 50_000
+    assert len(gzip.compress(style.encode())) < 15_000
+
+
+def test_a_page_loads_the_scripts_of_its_own_figures():
+    body = EXAMPLES["predict"]().figure() + EXAMPLES["descent"]().figure() * 2
+    assert modules.scripts_of(body) == ["next-word-descent", "next-word-predict"]
 
 
 def test_only_what_a_notebook_computes_with_makes_it_run_again(tmp_path):

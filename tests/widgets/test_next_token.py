@@ -131,12 +131,26 @@ def test_python_and_the_page_agree(js):
         assert throws["ids"] == figure.drawn().tolist()
 
 
-def test_pieces_fill_the_stick(functions):
+def test_pieces_fill_the_stick(js):
     p = sampling.softmax(np.random.default_rng(0).normal(size=500) * 3)
-    found = functions("pieces", p.tolist(), 1 / 200)
+    found = call(js("stick"), "p => module.pieces(p, v => v >= 1 / 200)", p.tolist())
     assert [piece["from"] for piece in found[1:]] == pytest.approx([piece["to"] for piece in found[:-1]])
     assert found[0]["from"] == 0 and found[-1]["to"] == pytest.approx(1)
     assert {piece["id"] for piece in found if piece["id"] >= 0} == set(np.flatnonzero(p >= 1 / 200))
+
+
+def test_darts_rain_one_after_the_other(functions):
+    assert functions("tally", [2, 0, 2, 1], 3, 4) == [1, 0, 2, 0] == functions("tally", [2, 0, 2], 9, 4)
+    for n in (1, 2, 10, 100):
+        times = [functions("rain", n, x / 40) for x in range(41)]
+        assert times[0] == {"landed": 0, "air": []} and times[-1] == {"landed": n, "air": []}
+        counts = [time["landed"] for time in times]
+        assert counts == sorted(counts)
+        for time in times:
+            air = time["air"]  # of the next ones, in their order
+            assert air == sorted(air, reverse=True) and all(0 < far < 1 for far in air)
+            assert time["landed"] + len(air) <= n
+    assert 0 < functions("rain", 100, 0.5)["landed"] < 50 < 50 + len(functions("rain", 100, 0.5)["air"])
 
 
 def test_stops_labels_and_settings_from_an_address(functions, js):
@@ -166,6 +180,12 @@ def test_verdict_answers_why_not_the_most_probable(functions):
     assert functions("verdict", [0, 1], {"darts": [0.1], "ids": [1]}, ["a", "b"]).startswith("The whole stick is “b”")
 
 
+def opened(page) -> None:
+    """Show what's under More."""
+    for fold in page.locator(".nw-more > summary").all():
+        fold.click()
+
+
 def state(page, *names):
     """What the figure shows: each row's label, probabilities, counts."""
     rows = page.locator(".nw-next tbody tr").evaluate_all(
@@ -176,7 +196,9 @@ def state(page, *names):
 
 def test_the_figure_in_a_page(browser):
     figure = made(temperature=0.7, top_k=6, context="Write a poem about a ", seed=3, caption="Some words.")
-    with mounted(browser, figure, viewport={"width": 760, "height": 900}) as (page, complaints):
+    size = {"width": 760, "height": 900}
+    with mounted(browser, figure, viewport=size, reduced_motion="reduce") as (page, complaints):
+        opened(page)
         p, shown = figure.distribution(), state(page)
         assert shown["cat #0"][0] == f"{p[0]:.3f}" and shown["dog"][0] == f"{p[1]:.3f}" and shown["cat #8"][0] == "cut"
         assert "<b>bold</b>" in shown and page.locator(".nw b:text-is('bold')").count() == 0  # text, not HTML
@@ -188,7 +210,7 @@ def test_the_figure_in_a_page(browser):
         assert float(bar[:-1]) == pytest.approx(100 * p[0], rel=1e-3)  # on an axis from 0 to 1
 
         # draws: the same as in Python; a slider leaves them alone; drawing again throws the same darts
-        page.get_by_role("button", name="Draw 10", exact=True).click()
+        page.get_by_role("button", name="Throw 10", exact=True).click()
         page.wait_for_function("/ of 11 darts/.test(document.querySelector('.nw [role=status]').textContent)")
         figure.draws = 11
         labels = page.locator(".nw-next-list .nw-token").all_inner_texts()
@@ -200,8 +222,8 @@ def test_the_figure_in_a_page(browser):
         page.keyboard.press("Home")  # temperature 0
         page.wait_for_function("document.querySelector('.nw-next td:nth-child(3)').innerText === '1.000'")
         after = {name: row[1] for name, row in state(page).items()}
-        assert after == counts and "These draws used seed 3, temperature 0.7" in page.inner_text(".nw [role=status]")
-        page.get_by_role("button", name="Draw 10", exact=True).click()
+        assert after == counts and "These darts used seed 3, temperature 0.7" in page.inner_text(".nw [role=status]")
+        page.get_by_role("button", name="Throw 10", exact=True).click()
         page.wait_for_function("/whole stick/.test(document.querySelector('.nw [role=status]').textContent)")
         assert state(page)["cat #0"][1] == "10"
 
@@ -214,8 +236,8 @@ def test_the_figure_in_a_page(browser):
             page.wait_for_function("([b]) => document.activeElement.getAttribute('aria-valuetext') !== b", arg=[before])
         page.get_by_label("second setting").focus()
         page.keyboard.press("Space")
-        page.get_by_role("button", name="Draw 10", exact=True).click()
-        page.wait_for_function("document.querySelectorAll('.nw-next-list p').length === 2")
+        page.get_by_role("button", name="Throw 10", exact=True).click()
+        page.wait_for_function("document.querySelectorAll('.nw-drawing .nw-next-list p').length === 2")
         figure.draws, figure.drawn_with = 10, [3, 0, 5, 0.99, 0.01, 1, 10, 1, 0]
         every = ["cat #0", "dog", "<b>bold</b>", "a↵b", "␣", "שלום", "é", "🐈", "cat #8", "(empty)"]
         assert page.locator(".nw-next-list p").nth(1).locator(".nw-token").all_inner_texts() == [
@@ -235,6 +257,7 @@ def test_edges_in_a_page(browser):
     plain = NextToken(np.zeros(3000), [f"t{i}" for i in range(3000)], controls=[], axis=0.01, draws=1000)
     long = NextToken([1.0, 0.5, 0.0], ["x" * 100_000, "two words " * 20, "🐈" * 90], draws=20, context="שלום " * 999)
     with mounted(browser, ties, one, plain, long) as (page, complaints):
+        opened(page)
         first, second, third = (page.locator("figure").nth(i) for i in range(3))
         assert first.locator("tbody tr").first.inner_text().split() == ["◆●a", "#0", "1.000", "10"]
         assert second.locator("tbody tr").first.inner_text().split() == ["◆●only", "1.000", "1,000"]
@@ -248,6 +271,120 @@ def test_edges_in_a_page(browser):
         painted(page)
         assert page.evaluate("document.documentElement.scrollWidth") == 320
         assert not complaints
+
+
+THROWN = """() => [...document.querySelectorAll(".nw-next tbody td:nth-child(4)")]
+    .reduce((sum, cell) => sum + Number(cell.textContent.replace(",", "")), 0)"""
+
+
+def test_darts_rain_and_the_tallies_settle_at_what_python_draws(browser):
+    figure = made(draws=0, seed=5)
+    with mounted(browser, figure) as (page, complaints):
+        go = page.get_by_role("button", name="▶ Throw 100 darts")
+        page.evaluate(f"window.thrown = {THROWN}")
+        halfway = page.evaluate("""async () => {
+            const air = document.querySelector(".nw-next-air");
+            document.querySelector(".nw-go").click();
+            while (!air.getAttribute("d") || thrown() < 10) await new Promise(requestAnimationFrame);
+            return [thrown(), document.querySelector(".nw [role=status]").textContent];
+        }""")
+        assert 10 <= halfway[0] < 100 and halfway[1] == "No darts yet."  # the tallies say what has landed
+        go.click()  # the darts in the air land at once, and a hundred more fall
+        page.wait_for_function("() => /of 200 darts/.test(document.querySelector('.nw [role=status]').textContent)")
+        figure.draws = 200
+        counts = np.bincount(figure.drawn(), minlength=10)
+        assert page.evaluate(THROWN) == 200 and page.locator(".nw-next-air").get_attribute("d") == ""
+        widths = page.locator(".nw-next-hits").evaluate_all("all => all.map(e => parseFloat(e.style.width) || 0)")
+        assert widths[:20:2] == pytest.approx(100 * counts / 200)  # A's, in the order of the logits
+        rug = page.locator(".nw-next-rug").get_attribute("d").count("M")
+        assert rug == 200 and not complaints
+
+
+@pytest.mark.parametrize("meanwhile", ["Clear", "temperature", "seed"])
+def test_what_happens_while_darts_fall_is_not_lost(browser, meanwhile):
+    with mounted(browser, made(draws=0)) as (page, complaints):
+        opened(page)
+        page.get_by_role("button", name="▶ Throw 100 darts").click()
+        page.wait_for_function("() => document.querySelector('.nw-next-air').getAttribute('d')")
+        if meanwhile == "Clear":
+            page.get_by_role("button", name="Clear").click()
+        elif meanwhile == "seed":
+            page.get_by_role("spinbutton", name="seed").fill("9")
+            page.keyboard.press("Tab")
+        else:
+            page.get_by_role("slider", name="temperature").first.fill("0.5")
+        words = "No darts yet." if meanwhile == "Clear" else "These darts used seed 1"
+        page.wait_for_function("w => document.querySelector('.nw [role=status]').textContent.startsWith(w)", arg=words)
+        assert page.evaluate(THROWN) == (0 if meanwhile == "Clear" else 100)
+        assert page.locator(".nw-next-air").get_attribute("d") == "" and not complaints
+
+
+def test_with_less_motion_the_darts_are_there_at_once(browser):
+    with mounted(browser, made(draws=0), reduced_motion="reduce") as (page, complaints):
+        page.evaluate("""() => {
+            window.fell = 0;
+            new MutationObserver(() => { fell += Boolean(document.querySelector(".nw-next-air").getAttribute("d")); })
+                .observe(document.querySelector(".nw-next-air"), { attributes: true });
+        }""")
+        page.get_by_role("button", name="▶ Throw 100 darts").click()
+        page.wait_for_function(f"() => ({THROWN})() === 100")
+        painted(page)
+        assert page.evaluate("fell") == 0 and not complaints
+        bar = page.locator(".nw-next-bar").first
+        assert bar.evaluate("e => getComputedStyle(e).transitionDuration") == "0s"
+
+
+def test_a_bar_and_its_piece_of_the_stick_show_each_other(browser):
+    """By the pointer on either, and by the keys."""
+    figure = made(draws=20, temperature=0.8)
+    with mounted(browser, figure) as (page, complaints):
+        lit, told = page.locator(".nw-next-lit").first, page.locator(".nw-next-told")
+        rows = page.locator(".nw-next tbody tr")
+        assert not told.is_visible() and lit.get_attribute("d") in (None, "")
+        rows.nth(1).hover()
+        p, hits = figure.distribution(), np.bincount(figure.drawn(), minlength=10)
+        own = sampling.softmax(SCORES)
+        assert told.inner_text() == (
+            f"“dog”: {p[1]:.3f} of the stick ({own[1]:.3f} at temperature 1 with nothing cut, dashed); "
+            f"{hits[1]} of 20 darts hit it, a share of {hits[1] / 20:.3f}."
+        )
+        assert not page.locator(".nw-next-said").is_visible()
+        piece, stick = lit.bounding_box(), page.locator(".nw-drawing svg").bounding_box()
+        assert (piece["x"] - stick["x"]) / stick["width"] == pytest.approx(p[0], abs=0.01)
+        assert piece["width"] / stick["width"] == pytest.approx(p[1], abs=0.01)
+        page.mouse.move(stick["x"] + stick["width"] * (p[0] + p[1] + p[2] / 2), piece["y"] + 10)
+        assert "<b>bold</b>" in told.inner_text() and rows.nth(2).get_attribute("class").count("nw-next-pointed") == 1
+        page.mouse.move(0, 0)
+        assert not told.is_visible() and page.locator(".nw-next-said").is_visible()
+        rows.first.focus()
+        page.keyboard.press("ArrowUp")
+        assert "“cat #0”" in told.inner_text() and "◆ the most" in told.inner_text()
+        page.keyboard.press("ArrowDown")
+        assert "“dog”" in told.inner_text() and page.evaluate("document.activeElement.tabIndex") == 0
+        assert rows.first.evaluate("e => e.tabIndex") == -1 and not complaints
+        rows.first.evaluate("e => e.parentElement.lastElementChild.focus()")
+        assert told.inner_text() == "Cut off: 0 of the stick."
+
+
+def test_few_sliders_are_at_rest_and_of_many_the_temperature(browser):
+    """With a second setting, its temperature, too."""
+    given = {"temperature": 0.5}
+    for controls, wanted in {
+        ("temperature",): ["temperature"],
+        ("temperature", "top_k"): ["temperature", "top-k"],
+        ("top_p", "temperature", "top_k"): ["temperature"],
+    }.items():
+        for second in (None, given):
+            figure = made(controls=list(controls), second=second)
+            with mounted(browser, figure) as (page, complaints):
+                names = page.locator(".nw input[type=range]:visible").evaluate_all(
+                    "all => all.map(e => e.closest('label').querySelector('span').innerText.trim())"
+                )
+                found = [name.split("\n")[0] for name in names if "of setting B" not in name]
+                assert found == wanted and len(names) == len(wanted) + (second is not None)
+                opened(page)
+                sliders = page.locator(".nw input[type=range]:visible").count()
+                assert sliders == len(controls) * (1 + (second is not None)) and not complaints
 
 
 RENDERED = """async state => {  // a model as in JupyterLab, with two views; it says how many listeners are left

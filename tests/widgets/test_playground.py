@@ -26,12 +26,13 @@ def small(**options) -> Playground:
     model = GPT(config, rng=np.random.default_rng(0))
     for p in model.parameters():
         p.data += np.random.default_rng(1).normal(0, 0.3, p.shape).astype(np.float32)
-    return Playground(model, LETTERS, **({"prompt": "a bad cab", "title": "letters"} | options))
+    return Playground(model, LETTERS, **({"prompt": "a bad cab", "title": "letters", "speed": "instant"} | options))
 
 
 @pytest.fixture(scope="module")
 def poems() -> Playground:
-    return Playground(*load_gpt("poems"), CAT, after="\n", steps=60, temperature=0.7, title="poems")
+    given = {"after": "\n", "steps": 60, "temperature": 0.7, "speed": "instant"}
+    return Playground(*load_gpt("poems"), CAT, title="poems", **given)
 
 
 # Python
@@ -40,6 +41,8 @@ def poems() -> Playground:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
+        ({"speed": "warp"}, "speed must be one of slow, fast, instant; got 'warp'."),
+        ({"temperature": "hot"}, "temperature must be a number from 0 to 3; got 'hot'."),
         ({"precision": "int4"}, "precision must be one of int8, float16, float32; got 'int4'."),
         ({"second": {"heat": 2}}, "only temperature, top_k, top_p, min_p; got 'heat' for the second one."),
         ({"top_k": 12}, "must be a whole number from 1 to 11, the number of tokens; got 12."),
@@ -108,6 +111,14 @@ def test_two_settings_use_the_same_numbers():
     assert figure.path() == figure.path("_b") and len(figure.branches) == 30
     figure = small(steps=30, second={"temperature": 0})
     assert figure.path("_b") == figure._model.generate(figure.prompt_ids(), 30, sampling.greedy)[9:]
+
+
+def test_the_second_setting_has_another_temperature():
+    """Or comparing two settings would show the same text twice."""
+    assert small().temperature_b == small(temperature=0).temperature_b == 1.5
+    assert small(temperature=1.2, top_k=3).setting("_b") == [0.3, 3, 1, 0] and not small().compare
+    assert small(temperature=2, second={"top_p": 0.5}).setting("_b") == [2, 11, 0.5, 0]
+    assert small(temperature_b=0.7).temperature_b == 0.7
 
 
 def test_writing_ends_with_the_end_token(poems):
@@ -359,10 +370,13 @@ def test_log_probabilities_and_draws_are_pythons(js):
         ids = [bar["id"] for bar in shown["bars"]]
         must = {token} | ({token} if place is None else {place})
         assert ids == [i for i in order if i in must or i in [j for j in order if j not in must][: n - len(must)]]
-        assert [bar["p"] for bar in shown["bars"]] == pytest.approx(p[ids])
+        assert [bar["p"] for bar in shown["bars"]] == pytest.approx(p[ids]) and shown["p"] == pytest.approx(p)
         assert shown["others"] + sum(p[ids]) == pytest.approx(1)
         for mark, one in {"best": order[0], "drawn": token, "there": place}.items():
             assert [bar[mark] for bar in shown["bars"]] == [i == one for i in ids]
+    ranks = calls(module, "rankOf", [(z.tolist(), i) for z, *_ in cases[:50] for i in range(len(z))])
+    assert ranks == [r for z, *_ in cases[:50] for r in 1 + np.argsort(np.argsort(-z, kind="stable"))]
+    assert calls(module, "rankOf", [([1, 2, 2, 0], i) for i in range(4)]) == [3, 1, 2, 4]
     levels = calls(module, "surpriseLevel", [(float(np.log(p)),) for p in (1, 0.5, 0.49, 0.1, 0.09, 0.01, 0.009)])
     assert levels == [0, 0, 1, 1, 2, 2, 3]
 
@@ -410,6 +424,35 @@ def test_prompts_that_do_not_fit_get_a_sentence(prompt, said, js):
     assert said in found and bool(said) == bool(found)
 
 
+# The motion
+
+
+def test_a_run_gets_up_to_speed(js):
+    fast, slow, instant = (
+        calls(js("playground_state"), "paceOf", [(speed, written) for written in range(20)])
+        for speed in ("fast", "slow", "instant")
+    )
+    assert fast[0] == slow[0] and set(slow) == {slow[0]} and set(instant) == {0}
+    assert fast == sorted(fast, reverse=True) and fast[-1] == fast[-2] < slow[0] / 4
+
+
+def test_the_dart_falls_before_the_word_flies(js):
+    way = calls(js("playground_state"), "flightAt", [(x / 100,) for x in range(101)])
+    assert way[0] == {"fall": 0, "fly": 0} and way[-1] == {"fall": 1, "fly": 1}
+    assert all(step["fly"] == 0 or step["fall"] == 1 for step in way)
+    assert any(step == {"fall": 1, "fly": 0} for step in way)  # the hit is seen for a moment
+
+
+def test_the_stick_holds_every_piece(js):
+    p = [0.1, 0.2, 0, 0.05, 0.05, 0.3, 0.3]
+    (found,) = calls(js("stick"), "p => module.pieces(p, (v, id) => [1, 2, 6].includes(id))", [(p,)])
+    assert [piece["id"] for piece in found] == [-1, 1, -1, 6]
+    ends = [(piece["from"], piece["to"]) for piece in found]
+    assert np.array(ends) == pytest.approx(np.array([(0, 0.1), (0.1, 0.3), (0.3, 0.7), (0.7, 1)]))
+    half, all_of_it = calls(js("stick"), "between", [([1, 0], [0.1, 0.9], x) for x in (0.5, 1)])
+    assert half == pytest.approx([0.55, 0.45]) and all_of_it == [0.1, 0.9]
+
+
 # The figure
 
 
@@ -427,10 +470,15 @@ def idle(page) -> None:
     """Wait until nothing runs and all that is shown is known."""
     painted(page)  # a key pressed now shows from the next frame on
     page.wait_for_function(
-        "() => document.querySelector('.nw-play-run').textContent === 'Run' && !document.querySelector('.nw-play-wait')"
+        "() => document.querySelector('.nw-go').textContent === '▶ Write' && !document.querySelector('.nw-play-wait')"
     )
     for _ in range(3):
         painted(page)
+
+
+def opened(page) -> None:
+    """Show what's under More."""
+    page.locator(".nw-more > summary").first.click()
 
 
 @pytest.mark.parametrize(
@@ -441,15 +489,16 @@ def idle(page) -> None:
     ],
 )
 def test_the_same_seed_writes_the_same_text_in_the_page(name, options, seeds, steps, browser):
-    figure = Playground(*load_gpt(name), **options)
+    figure = Playground(*load_gpt(name), **options, speed="instant")
     with mounted(browser, figure) as (page, complaints):
+        opened(page)
         for seed in seeds:
             page.get_by_role("spinbutton", name="seed").fill(str(seed))
             page.keyboard.press("Tab")
             if seed != seeds[0]:
                 button(page, "To the prompt").click()
                 idle(page)
-            button(page, "Run").click()
+            button(page, "▶ Write").click()
             page.locator(".nw-play-said", has_text=re.compile("Paused|ended")).wait_for()
             idle(page)
             figure.seed, figure.node, figure.branches = seed, 0, []
@@ -465,7 +514,8 @@ def test_characters_of_several_tokens(browser):
     model.norm.bias.data[:] = 1
     model.tokens.weight.data[list("é😀".encode())] = 2  # these are drawn, and hardly anything else
     figure = Playground(model, tokenizer, "é", temperature=1)
-    with mounted(browser, figure) as (page, complaints):
+    with mounted(browser, figure, reduced_motion="reduce") as (page, complaints):
+        opened(page)
         for _ in range(12):
             button(page, "Step").click()
             idle(page)
@@ -477,6 +527,7 @@ def test_characters_of_several_tokens(browser):
 def test_step_back_branch_and_return(browser):
     figure = small(steps=12, temperature=1)
     with mounted(browser, figure) as (page, complaints):
+        opened(page)
         idle(page)
         assert written(page) == figure.text()
         tokens, bars = (
@@ -519,18 +570,25 @@ def _after(figure, ids):
 
 def test_two_settings_side_by_side(browser):
     with mounted(browser, small(steps=20, temperature=1.5)) as (page, complaints):
+        opened(page)
         idle(page)
+        heat = page.get_by_role("slider", name="temperature of setting B")
+        assert not heat.is_visible()
         page.get_by_label("compare with a second setting").check()
         idle(page)
         first = written(page, 0)
-        assert written(page, 1) == first == small(steps=20, temperature=1.5).text()  # the same numbers
-        page.get_by_role("group", name="Setting B").get_by_role("slider", name="temperature").fill("0")
+        assert first == small(steps=20, temperature=1.5).text()
+        assert written(page, 1) == small(steps=20, temperature=0.3).text() != first  # the same numbers
+        heat.fill("1.5")
+        button(page, "Write again").click()
+        idle(page)
+        assert written(page, 1) == written(page, 0) == first
+        heat.fill("0")
         button(page, "Write again").click()
         idle(page)
         assert written(page, 0) == first
-        expected = small(steps=20, temperature=0).text()
-        assert written(page, 1) == expected != first
-        assert page.locator(".nw-play-branches tbody tr").count() == 2
+        assert written(page, 1) == small(steps=20, temperature=0).text() != first
+        assert page.locator(".nw-play-branches tbody tr").count() == 3
         assert not complaints
 
 
@@ -555,14 +613,15 @@ def test_by_keyboard_alone(browser):
             page.keyboard.press("Tab")
         page.keyboard.press("Control+a")
         page.keyboard.type("dead")
-        page.keyboard.press("Tab")
+        opened(page)
+        button(page, "Step").focus()
         for _ in range(5):
             page.keyboard.press("Enter")
             idle(page)
         figure = small(prompt="dead", steps=5)
         assert written(page) == figure.text()
         for _ in range(20):
-            page.keyboard.press("Tab")
+            page.keyboard.press("Shift+Tab")
             if page.evaluate("document.activeElement.matches('.nw-play-text [role=button]')"):
                 break
         page.keyboard.press("ArrowLeft")
@@ -589,15 +648,153 @@ def test_by_keyboard_alone(browser):
         assert not complaints
 
 
+TOKENS = "() => document.querySelectorAll('.nw-play-text [role=button]').length"
+# What's on its way in each setting, dart and word, as it last was before each number of tokens; and what `meanwhile`
+# does once the words fly.
+WATCH = """meanwhile => {
+    const air = view => {
+        const [dart, word, stick, hit] = ["dart", "word", "stick", "hit .nw-play-name"]
+            .map(one => view.querySelector(`.nw-play-${one}`));
+        return { seen: dart.style.opacity === "1", top: parseFloat(dart.style.top), hit: hit?.textContent ?? null,
+            word: word.hidden ? null : word.textContent, orange: stick.style.background.includes("--hit") };
+    };
+    window.air = () => [...document.querySelectorAll(".nw-play-view:not([hidden])")].map(air);
+    window.flights = {};
+    const look = () => {
+        const now = window.air(), tokens = document.querySelectorAll(".nw-play-text [role=button]").length;
+        if (now.every(one => one.word)) {
+            window.flights[tokens] = now;
+            [...document.querySelectorAll("button")].find(one => one.textContent === meanwhile)?.click();
+        }
+        requestAnimationFrame(look);
+    };
+    look();
+}"""
+NOTHING = {"seen": False, "hit": None, "word": None, "orange": False}
+
+
+def test_a_dart_falls_where_the_seeds_number_says_and_its_word_joins_the_text(browser):
+    figure = small(speed="slow", temperature=1, second={"temperature": 0})
+    with mounted(browser, figure) as (page, complaints):
+        idle(page)
+        page.evaluate(WATCH)
+        assert [one | NOTHING for one in page.evaluate("air()")] == page.evaluate("air()")
+        button(page, "▶ Write").click()
+        page.wait_for_function(f"() => ({TOKENS})() >= 4")
+        button(page, "Stop").click()
+        idle(page)
+        flights, steps = page.evaluate("flights"), page.evaluate(TOKENS) // 2
+        for depth, u in enumerate(sampling.Mulberry32(figure.seed).random(steps)):
+            for k, which in enumerate(("", "_b")):  # both settings get the same dart
+                named = figure.write(1, which)[-1].replace(" ", "␣").replace("\n", "↵")
+                there = {"seen": True, "top": pytest.approx(100 * u, abs=1e-3), "orange": True}
+                assert flights[str(2 * depth)][k] == there | {"word": named, "hit": named}
+        assert [written(page, k) for k in (0, 1)] == [figure.text(which) for which in ("", "_b")]
+        assert [one | NOTHING for one in page.evaluate("air()")] == page.evaluate("air()") and not complaints
+
+
+@pytest.mark.parametrize(("meanwhile", "least"), [("Stop", 0), ("Step", 3)])
+def test_a_word_on_its_way_can_be_called_off_or_hurried(browser, meanwhile, least):
+    """Stop leaves it out. Step takes it at once, and goes on to the next."""
+    figure = small(speed="slow")
+    with mounted(browser, figure) as (page, complaints):
+        opened(page)
+        idle(page)
+        page.evaluate(WATCH, meanwhile)
+        button(page, "▶ Write").click()
+        page.wait_for_function(f"() => flights[0] && ({TOKENS})() >= {least}")
+        if meanwhile == "Step":
+            button(page, "Stop").click()
+        idle(page)
+        tokens = page.evaluate(TOKENS)
+        assert tokens >= least and (least or tokens == 0)
+        assert written(page) == (figure.write(tokens) if tokens else "")
+        assert [one | NOTHING for one in page.evaluate("air()")] == page.evaluate("air()") and not complaints
+
+
+def test_a_bar_moves_to_its_new_row_and_width(browser):
+    figure = small(speed="slow", temperature=1)
+    moves = "() => [...document.querySelectorAll('.nw-play-bars button')].some(bar => bar.style.transform)"
+    with mounted(browser, figure) as (page, complaints):
+        opened(page)
+        idle(page)
+        page.evaluate(f"window.moves = {moves}")
+        page.evaluate("""() => {
+            const look = () => { window.moved ||= moves(); requestAnimationFrame(look); };
+            look();
+        }""")
+        token = page.locator(".nw-play-text [role=button]").first
+        for change in (button(page, "Step").click, token.click, token.click):  # the next token's, this one's, its own
+            page.evaluate("window.moved = false")
+            change()
+            page.mouse.move(0, 0)
+            page.evaluate("document.activeElement.blur()")
+            page.wait_for_function("() => moved && !moves()")
+        figure.write(1)
+        widths = page.locator(".nw-play-fill").evaluate_all("all => all.map(e => parseFloat(e.style.width))")[:8]
+        p = np.sort(figure.distribution())[::-1]
+        assert widths == pytest.approx(100 * p[:8], abs=0.02)  # the one drawn is among them
+        page.get_by_role("slider", name="temperature").first.fill("0")
+        page.wait_for_function("() => document.querySelector('.nw-play-fill').style.width === '100%'")
+        assert not complaints
+
+
+def test_with_less_motion_it_is_instant(browser):
+    with mounted(browser, small(speed="slow"), reduced_motion="reduce") as (page, complaints):
+        idle(page)
+        page.evaluate("""() => {
+            window.flew = 0;
+            new MutationObserver(() => { window.flew++; }).observe(document.querySelector(".nw-play-word"),
+                { attributes: true, childList: true });
+        }""")
+        button(page, "▶ Write").click()
+        page.locator(".nw-play-said", has_text="Paused").wait_for()
+        assert page.evaluate(TOKENS) == 500 and page.evaluate("window.flew") == 0
+        assert page.evaluate("document.querySelector('.nw-play-dart').style.opacity") != "1" and not complaints
+
+
+def test_after_the_end_it_writes_another(browser, poems):
+    with mounted(browser, poems) as (page, complaints):
+        opened(page)
+        idle(page)
+        assert written(page).strip() == poems.text()
+        button(page, "▶ Write").click()
+        page.locator(".nw-play-said", has_text="ended").wait_for()
+        idle(page)
+        assert page.get_by_role("spinbutton", name="seed").input_value() == "2"
+        again = Playground(*load_gpt("poems"), CAT, after="\n", steps=60, temperature=0.7, seed=2)
+        assert written(page).strip() == again.text() != poems.text() and not complaints
+        assert page.locator(".nw-play-branches tbody tr").count() == 2
+
+
+def test_on_a_desktop_it_fits_without_scrolling(browser, poems):
+    with mounted(browser, poems, viewport={"width": 760, "height": 900}) as (page, complaints):
+        idle(page)
+        assert page.locator(".nw-live .nw").bounding_box()["height"] <= 500 and not complaints
+
+
+def test_every_token_and_bar_says_what_its_shade_and_marks_mean(browser, poems):
+    with mounted(browser, poems) as (page, complaints):
+        idle(page)
+        token, bar = page.locator(".nw-play-text [role=button]").nth(1), page.locator(".nw-play-bars button").first
+        says = r"probability (\d\.\d{3}|<0.001), rank [\d,]+ of 1,489"
+        assert re.fullmatch(rf"{says}\. The darker, the more surprising\.", token.get_attribute("title"))
+        assert re.fullmatch(rf".+, {says}", token.get_attribute("aria-label"))
+        assert bar.locator(".nw-play-mark").inner_text() == "◆●"
+        for name in ("title", "aria-label"):
+            assert {"most probable", "drawn by the seed"} <= set(re.split("[,;] ", bar.get_attribute(name)))
+        assert "at temperature 1, with nothing cut" in bar.get_attribute("title") and not complaints
+
+
 def test_a_run_leaves_the_page_its_time_and_can_be_stopped(browser):
-    with mounted(browser, Playground(*load_gpt("shakespeare"), "The king ")) as (page, complaints):
+    with mounted(browser, Playground(*load_gpt("shakespeare"), "The king ", speed="instant")) as (page, complaints):
         idle(page)
         page.evaluate("""() => {
             window.frames_ = 0;
             const tick = () => { window.frames_++; requestAnimationFrame(tick); };
             requestAnimationFrame(tick);
         }""")
-        button(page, "Run").click()
+        button(page, "▶ Write").click()
         page.wait_for_function("() => document.querySelectorAll('.nw-play-text [role=button]').length > 60")
         frames, tokens = page.evaluate(
             "() => [window.frames_, document.querySelectorAll('.nw-play-text [role=button]').length]"
@@ -613,7 +810,9 @@ def test_a_run_leaves_the_page_its_time_and_can_be_stopped(browser):
 
 def test_odd_prompts_and_a_tree_for_each(browser):
     with mounted(browser, small(steps=8, examples=["a bad cab", "bed"])) as (page, complaints):
+        opened(page)
         box, said = page.get_by_role("textbox", name="Prompt"), page.locator(".nw-play-said")
+        examples = page.get_by_role("combobox", name="other prompts")
         before = written(page)
         for prompt, words in {
             "": "The prompt is empty.",
@@ -628,14 +827,14 @@ def test_odd_prompts_and_a_tree_for_each(browser):
             assert page.locator(".nw-play-chips .nw-token").count() <= 80 and page.locator(".nw b b").count() == 0
             assert not page.evaluate("/\\p{Surrogate}/u.test(document.querySelector('.nw-play-text').textContent)")
             assert (button(page, "Step").get_attribute("aria-disabled") == "true") == (prompt in ("", "XYZ"))
-        button(page, "bed").click()
+        examples.select_option("bed")
         button(page, "Step").click()
         idle(page)
         assert said.inner_text() == "" and len(written(page)) == 1
-        button(page, "a bad cab").click()
+        examples.select_option("a bad cab")
         idle(page)
         assert written(page) == before
-        button(page, "bed").click()
+        examples.select_option("bed")
         idle(page)
         assert len(written(page)) == 1 and not complaints
 
@@ -646,7 +845,7 @@ def test_damaged_weights_leave_a_sentence(browser):
     assert broken != whole
     with mounted(browser, broken, small()) as (page, complaints):
         assert "damaged or cut short" in page.locator(".nw-problem").inner_text()
-        assert button(page, "Step").is_visible()
+        assert button(page, "▶ Write").is_visible()
         complaints[:] = [c for c in complaints if "damaged" not in c]
         assert not complaints
 
@@ -655,7 +854,7 @@ def test_damaged_weights_leave_a_sentence(browser):
     ("actions", "steps"),
     [
         (["type", "Step"], 1),  # a step right after typing isn't lost
-        (["Run", "type"], 0),  # and typing ends a run
+        (["▶ Write", "type"], 0),  # and typing ends a run
     ],
 )
 def test_typing_and_writing_within_one_frame(actions, steps, browser):
@@ -683,7 +882,7 @@ def test_what_is_written_stays_in_sight(browser):
     with mounted(browser, small(steps=900), viewport={"width": 320, "height": 800}) as (page, complaints):
         idle(page)
         assert page.evaluate(from_end)[0] == 0 < page.evaluate(from_end)[1]
-        button(page, "Run").click()
+        button(page, "▶ Write").click()
         idle(page)
         assert len(written(page)) == 1400 and page.evaluate(from_end)[1] < 2
         page.evaluate("() => { document.querySelector('.nw-play-text').scrollTop -= 20; }")
@@ -696,6 +895,7 @@ def test_a_branch_that_is_chosen_keeps_the_focus(browser):
     branches = [[0, 1], [1, 2], [0, 3], [3, 4], [1, 5]]
     with mounted(browser, small(branches=branches, node=2)) as (page, complaints):
         idle(page)
+        opened(page)
         text = LETTERS.decode([3, 4])
         page.locator(".nw-play-branches tbody button", has_text=text).press("Enter")
         idle(page)
@@ -706,12 +906,14 @@ def test_a_branch_that_is_chosen_keeps_the_focus(browser):
 def test_a_screen_reader_says_the_new_token(browser):
     with mounted(browser, small(second={"temperature": 0})) as (page, complaints):
         idle(page)
+        opened(page)
         button(page, "Step").click()
         heard = page.locator(".nw p.nw-visually-hidden", has_text="A: “")
         heard.wait_for(state="attached")
         first, second = (page.locator(".nw-play-text [role=button]").nth(i).get_attribute("aria-label") for i in (0, 1))
         a, b = (name.split(", probability ") for name in (first, second))
         assert heard.text_content() == f"A: “{a[0]}”, probability {a[1]}; B: “{b[0]}”, probability {b[1]}"
+        assert re.fullmatch(r"\d\.\d{3}, rank \d+ of 11", a[1])
         assert not complaints
 
 
@@ -732,8 +934,9 @@ def test_a_tree_too_long_for_a_link_leaves_none_behind(browser):
     """The page's own tree belongs to its own prompt, and not to the link's."""
     with mounted(browser, small(steps=12)) as (page, complaints):
         page.get_by_role("textbox", name="Prompt").fill("bed")
-        button(page, "Run").click()
+        button(page, "▶ Write").click()
         idle(page)
+        opened(page)
         button(page, "Back").click()
         page.get_by_role("button", name="Copy link").click()
         page.get_by_text("Too long for a link, so left out: branches.").wait_for()
@@ -753,7 +956,7 @@ def test_a_saved_page_is_alive(browser, tmp_path, poems):
         idle(page)
         assert page.title() == "My <poems>" and written(page).strip() == poems.text()
         page.get_by_role("textbox", name="Prompt").fill("Write a haiku about the sea.")
-        button(page, "Run").click()
+        button(page, "▶ Write").click()
         idle(page)
         page.wait_for_function("() => document.querySelector('.nw-play-text').textContent.includes('■')")
         complaints += site_checks.accessibility(page) + site_checks.width(page, 360)
@@ -764,10 +967,11 @@ def test_a_saved_page_is_alive(browser, tmp_path, poems):
 def test_on_a_page_from_right_to_left_it_stays_as_it_is(browser):
     with mounted(browser, small(branches=[[0, 1], [0, 2]], node=1)) as (page, complaints):
         page.evaluate("() => { document.documentElement.dir = 'rtl'; }")
+        opened(page)
         idle(page)
         left = "e => e.getBoundingClientRect().left"
         drawing, cell = (page.locator(f".nw-play-branches {one}").first.evaluate(left) for one in ("svg", "tbody td"))
-        assert abs(drawing - cell) < 1 and button(page, "Step").evaluate(left) < button(page, "Run").evaluate(left)
+        assert abs(drawing - cell) < 1 and button(page, "Step").evaluate(left) < button(page, "Back").evaluate(left)
         assert not complaints
 
 
@@ -776,8 +980,10 @@ def test_with_the_colors_of_the_system_bars_and_levels_are_seen(browser):
         idle(page)
         color = page.locator(".nw-play-fill").first.evaluate("e => getComputedStyle(e).backgroundColor")
         assert color not in ("rgb(255, 255, 255)", "rgba(0, 0, 0, 0)")
-        lines = "all => all.map(e => getComputedStyle(e)).map(s => s.borderBottomStyle + s.borderBottomColor)"
-        assert len(set(page.locator(".nw-play-legend i").evaluate_all(lines))) == 4 and not complaints
+        line = "e => (s => s.borderBottomStyle + s.borderBottomColor)(getComputedStyle(e))"
+        levels = page.locator(".nw-play-text [role=button]")
+        lines = {one.get_attribute("class"): one.evaluate(line) for one in levels.all()}
+        assert len(lines) > 2 and len(set(lines.values())) == len(lines) and not complaints
 
 
 def test_with_all_that_it_can_show_it_fits_and_is_accessible(browser):
@@ -794,8 +1000,10 @@ def test_with_all_that_it_can_show_it_fits_and_is_accessible(browser):
         assert not complaints
 
 
-@pytest.mark.parametrize(("last", "frames"), [("Run", 1), ("Copy text", 10)])
-def test_nothing_is_left_behind(last, frames, browser):
+@pytest.mark.parametrize(
+    ("speed", "last", "frames"), [("instant", "▶ Write", 1), ("slow", "▶ Write", 10), ("fast", "Copy text", 10)]
+)
+def test_nothing_is_left_behind(speed, last, frames, browser):
     """After the view is gone no frame is asked for any more: not by a run, nor by a copy that's done a moment later."""
     with harness.module(browser, "playground") as page:
         left = page.evaluate(
@@ -806,9 +1014,9 @@ def test_nothing_is_left_behind(last, frames, browser):
                 const press = words => [...el.querySelectorAll("button")].find(b => b.textContent === words).click();
                 document.body.append(el);
                 const end = module.default.render({ model, el });
-                if (last === "Run") press(last);
+                if (last !== "Copy text") press(last);
                 for (let i = 0; i < frames; i++) await new Promise(requestAnimationFrame);
-                if (last !== "Run") press(last);
+                if (last === "Copy text") press(last);
                 end();
                 let asked = 0;
                 const real = window.requestAnimationFrame;
@@ -816,6 +1024,6 @@ def test_nothing_is_left_behind(last, frames, browser):
                 await new Promise(done => setTimeout(done, 100));
                 return [asked, el.children.length];
             }""",
-            [small().state(), last, frames],
+            [small(speed=speed).state(), last, frames],
         )
     assert left == [0, 0]
