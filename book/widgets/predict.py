@@ -63,7 +63,7 @@ class Predict(Widget):
                     raise ValueError(
                         f"{name} is for questions that ask for a number. Leave out {name}, or the options."
                     )
-        super().__init__(**{"title": "Predict first", "question": question, **rest, **given})
+        super().__init__(**{"question": question, **rest, **given})
 
     @traitlets.validate("guess")
     def _check_guess(self, proposal):

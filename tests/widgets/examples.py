@@ -155,12 +155,16 @@ def attention_motion(**options) -> AttentionMotion:
         "q": [[0.5, 1.0], [1.0, 0.5], [2.0, 0.0]], "k": [[0.2, 1.0], [1.0, 0.1], [0.5, 0.5]],
         "v": [[0.0, 1.5], [1.5, 0.2], [-1.0, -0.8]],
     } | options  # fmt: skip
-    return AttentionMotion(["poem", "cat", "its"], title="How does its find the cat?", caption="Drag an arrow.", **given)
+    return AttentionMotion(
+        ["poem", "cat", "its"], title="How does its find the cat?", caption="Drag an arrow.", **given
+    )
 
 
 def glass_gpt(**options) -> GlassGPT:
     options = {"after": "\n", "pick": ["look", 1, 0, 5]} | options
-    return GlassGPT(*load_gpt("poems"), SENTENCE, title="What happens inside a GPT?", caption="One lane per token.", **options)
+    return GlassGPT(
+        *load_gpt("poems"), SENTENCE, title="What happens inside a GPT?", caption="One lane per token.", **options
+    )
 
 
 def learning_net(**options) -> LearningNet:
