@@ -91,6 +91,17 @@ WIDGETS = {
     "attention_motion": Row(
         "examples.attention_motion()", ("slider", "query of its"), "ArrowUp", "w.q", "w.token = 0", "query of poem"
     ),
+    "learning_net": Row(
+        "examples.learning_net()", ("slider", "learning rate"), "ArrowRight", "w.rate", "w.off = [0]", "; off"
+    ),
+    "embeddings": Row(
+        "examples.embeddings()",
+        ("slider", "training step"),
+        "ArrowLeft",
+        "w.at",
+        "w.picked = ['night']",
+        "Nearest to “night”",
+    ),
     "predict": Row(
         "examples.predict()",
         ("button", "I don’t want to guess"),
