@@ -185,7 +185,7 @@ def wall(app, pagename: str) -> str:
         link = f'<a href="{app.builder.get_relative_uri(pagename, page)}">chapter {number}</a>'
         made.append(
             f'<section class="nw-mini"><p><b>{name}</b> {escape(question)}</p><div class="nw-mini-figure">{html}</div>'
-            f'<p class="nw-mini-links"><button type="button" aria-expanded="false">Try it here</button> In {link}</p>'
+            f'<p class="nw-mini-links"><button type="button" aria-expanded="false">Try it here</button><span>In {link}</span></p>'
             "</section>"
         )
     return f'<div class="nw-wall">{"".join(made)}</div>'

@@ -37,9 +37,9 @@
       });
       return make("section", {}, make("h2", {}, make("a", { href: address }, title)), make("ul", {}, ...rows));
     });
-    const total = make("p", { class: "nw-score" }, make("strong", {}, `${right} of ${guessed}`),
-      guessed ? ` right so far. ${all - guessed} of ${all} questions are still open.`
-        : `: you haven't guessed yet. ${all} questions are waiting for you.`);
+    const total = make("p", { class: "nw-score" }, ...(guessed
+      ? [make("strong", {}, `${right} of ${guessed}`), ` right so far. ${all - guessed} of ${all} questions are still open.`]
+      : [`You haven't guessed yet. ${all} questions are waiting for you.`]));
     place.append(total, ...lists);
   });
 }
