@@ -182,10 +182,10 @@ def wall(app, pagename: str) -> str:
             html = re.sub(r"<script.*?</script>", "", html, flags=re.S).replace(" nw-widget", "")
         question = data["state"].get("title") or re.sub(r"[*`]", "", data["state"].get("question", ""))
         number = app.env.titles[page].astext().split(".")[0]
-        link = f'<a href="{app.builder.get_relative_uri(pagename, page)}">chapter {number}</a>'
+        link = f'<span>In <a href="{app.builder.get_relative_uri(pagename, page)}">chapter {number}</a></span>'
         made.append(
             f'<section class="nw-mini"><p><b>{name}</b> {escape(question)}</p><div class="nw-mini-figure">{html}</div>'
-            f'<p class="nw-mini-links"><button type="button" aria-expanded="false">Try it here</button><span>In {link}</span></p>'
+            f'<p class="nw-mini-links"><button type="button" aria-expanded="false">Try it here</button>{link}</p>'
             "</section>"
         )
     return f'<div class="nw-wall">{"".join(made)}</div>'

@@ -86,7 +86,8 @@
       const entry = entries[`${page}#${anchor}`];
       if (entry) return [entry[0] && make("b", {}, entry[0]), make("p", {}, entry[1])].filter(Boolean);
       const target = !page && /^fig-/.test(anchor ?? "") && document.getElementById(anchor);
-      const still = target && figureAfter(target)?.querySelector(".nw-still > svg, :scope > svg, .nw-title");
+      const figure = target && figureAfter(target);
+      const still = figure && (figure.querySelector(".nw-still > svg, :scope > svg") ?? figure.querySelector(".nw-title"));
       return still ? [still.cloneNode(true)] : [];
     };
     const hide = () => {
