@@ -284,7 +284,7 @@ class ByHand(Checker):
         value = numbers(given)
         if value is not None and right:
             if self.agree(-value, right):
-                return f"{text}, but only the sign is wrong."
+                return f"{text}. Only the sign is wrong."
             if not isinstance(right, int) and abs(value - right) < 0.02 * abs(right):
                 return f"{text}, but that's close. Give three digits."
             if 0 < right <= 1 and self.agree(value / 100, right):

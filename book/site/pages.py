@@ -35,7 +35,7 @@ PARTS = {  # of the model, and the chapter that is about each
 UNNUMBERED = {"Predict"}
 WALL, PREDICTIONS = '<div class="nw-wall"></div>', '<div class="nw-predictions"></div>'
 NOT_LIVE = {"Chat"}  # its model's address is another one from there
-LAST_IN_WALL = ("Predict",)
+WALL_ENDS = {"GlassGPT": 0, "Chat": 2, "Predict": 3}  # the largest figure is the first, the plainest are the last
 
 
 # Folds, tables, asides
@@ -176,7 +176,7 @@ def wall(app, pagename: str) -> str:
     for page, html, data in figures(app):
         first.setdefault(re.findall(r'data-widget="(\w+)"', html)[0], (page, html, data))
     made = []
-    for name in sorted(first, key=lambda name: (name in LAST_IN_WALL, name)):
+    for name in sorted(first, key=lambda name: (WALL_ENDS.get(name, 1), name)):
         page, html, data = first[name]
         if name in NOT_LIVE:
             html = re.sub(r"<script.*?</script>", "", html, flags=re.S).replace(" nw-widget", "")
@@ -184,7 +184,8 @@ def wall(app, pagename: str) -> str:
         number = app.env.titles[page].astext().split(".")[0]
         link = f'<span>In <a href="{app.builder.get_relative_uri(pagename, page)}">chapter {number}</a></span>'
         made.append(
-            f'<section class="nw-mini"><p><b>{name}</b> {escape(question)}</p><div class="nw-mini-figure">{html}</div>'
+            f'<section class="nw-mini"><p><b>{escape(question)}</b> <code>{name}</code></p>'
+            f'<div class="nw-mini-figure">{html}</div>'
             f'<p class="nw-mini-links"><button type="button" aria-expanded="false">Try it here</button>{link}</p>'
             "</section>"
         )

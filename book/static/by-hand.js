@@ -34,7 +34,7 @@
       return `${name} must be ${typeof right.value === "string" ? "text" : "a number"}; got ${shown(given)}.`;
     const text = `It isn't ${shown(given)}`;
     if (typeof given === "number" && right.value) {
-      if (agree(given, negative(right))) return `${text}, but only the sign is wrong.`;
+      if (agree(given, negative(right))) return `${text}. Only the sign is wrong.`;
       if (!right.whole && Math.abs(given - right.value) < 0.02 * Math.abs(right.value))
         return `${text}, but that's close. Give three digits.`;
       if (right.value > 0 && right.value <= 1 && agree(given / 100, right))

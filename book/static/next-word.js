@@ -17,8 +17,8 @@
     const sizes = new ResizeObserver((entries) => {
       for (const { target } of entries) {
         const scrolls = target.scrollWidth > target.clientWidth;
-        const what = target.matches("figure") ? "Figure" : "Formula";
-        const label = `${what}, wider than the screen. The arrow keys scroll it`;
+        const what = target.matches("figure") ? "figure" : "formula";
+        const label = `Wide ${what}: use the arrow keys to scroll`;
         for (const [name, value] of Object.entries({ tabindex: "0", role: "group", "aria-label": label })) {
           if (scrolls) target.setAttribute(name, value);
           else target.removeAttribute(name);
@@ -38,6 +38,7 @@
     const show = (all) => {
       folds.forEach((fold) => { fold.open = all; });
       button.setAttribute("aria-pressed", String(all));
+      button.textContent = all ? "Hide all code" : "Show all code";
     };
     button.addEventListener("click", () => {
       const all = button.getAttribute("aria-pressed") !== "true";

@@ -18,7 +18,7 @@
   };
   globalThis.nextWordPredictions = { result };
   const MARKS = { open: "○", declined: "–", right: "✓", wrong: "✗" };
-  const WORDS = { open: "not answered yet", declined: "you didn't want to guess", right: "right", wrong: "not right" };
+  const WORDS = { open: "not answered yet", declined: "skipped", right: "right", wrong: "wrong" };
 
   document.addEventListener("DOMContentLoaded", () => {
     const place = document.querySelector(".nw-predictions");
@@ -38,7 +38,8 @@
       return make("section", {}, make("h2", {}, make("a", { href: address }, title)), make("ul", {}, ...rows));
     });
     const total = make("p", { class: "nw-score" }, ...(guessed
-      ? [make("strong", {}, `${right} of ${guessed}`), ` right so far. ${all - guessed} of ${all} questions are still open.`]
+      ? [make("strong", {}, `${right} of ${guessed}`),
+        ` right so far. You haven't guessed on ${all - guessed} of the ${all} questions.`]
       : [`You haven't guessed yet. ${all} questions are waiting for you.`]));
     place.append(total, ...lists);
   });

@@ -328,10 +328,10 @@ export function drawHead(host, { cleanup = () => {}, ...options }) {
 
   /** What rows and columns are, along the map. */
   function axisNames() {
-    const { left, top, across, tall, margin } = place, [row, column] = ["looking (query)", "looked at (key)"];
+    const { left, top, across, tall, margin } = place, [row, column] = ["query: looks", "key: looked at"];
     const x = left - margin - LINE / 2 - 1, short = wide(row) > tall;
     const words = [
-      turned(x, top + tall / 2, short ? "looking" : row, "middle", { class: "nw-muted" }),
+      turned(x, top + tall / 2, short ? "query" : row, "middle", { class: "nw-muted" }),
       text({ x: left + Math.max(across, wide(column)) / 2, y: top + tall + 4 + LINE / 2, class: "nw-muted" }, column),
     ];
     words.forEach(name => name.append(s("title", { class: "nw-head-scale" })));

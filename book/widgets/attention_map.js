@@ -101,7 +101,7 @@ export default widget(frame => {
   /** @param {number} i */
   const headOf = i => (i % data.heads) + 1;
   /** @param {number} i */
-  const head = i => `Layer ${nameOf(i)}, head ${headOf(i)}`;
+  const head = i => `Block ${nameOf(i)}, head ${headOf(i)}`;
   const locked = () => ({ row: clamp(get("token"), data.T - 1), column: clamp(get("key"), data.S - 1) });
   const many = () => data.maps.length > 1;
   /** @param {string} token */
@@ -131,7 +131,7 @@ export default widget(frame => {
     thumbs = data.maps.map(thumbOf);
     heads.replaceChildren(...Array.from({ length: data.layers }, (_, layer) => {
       const from = layer * data.heads, own = thumbs.slice(from, from + data.heads).map(thumb => thumb.button);
-      return h("div", { class: "nw-attention-layer" }, h("span", {}, `layer ${nameOf(from)}`), h("div", {}, own));
+      return h("div", { class: "nw-attention-layer" }, h("span", {}, `block ${nameOf(from)}`), h("div", {}, own));
     }));
   }
 
@@ -193,7 +193,7 @@ export default widget(frame => {
       });
       const others = to.length - best.length;
       const left = lines.map(p => share(Math.max(0, sum(p) - sum(best.map(i => p[i]))))).join(" | ");
-      rest.textContent = others > 0 ? `the other ${others} together: ${left}` : "";
+      rest.textContent = others > 0 ? `the other ${others} combined: ${left}` : "";
     }
     const element = h("div", { class: `nw-attention-side nw-attention-${kind}` }, name, text, list, rest);
     return { show, input, field, element };
@@ -205,7 +205,7 @@ export default widget(frame => {
   function point(place) {
     const { row: t, column: s } = place, masked = data.causal && s > t;
     const shareIn = (/** @type {Panel} */ panel) => share(panel.map[t * data.S + s]);
-    const looks = `${quoted(tokens[t])} looks at ${quoted(keys[s])}`, how = "masked, because it comes later";
+    const looks = `${quoted(tokens[t])} attends to ${quoted(keys[s])}`, how = "masked, because it comes later";
     panels.forEach(panel => {
       panel.head.mark(place);
       const at = panel.head.spot(place), shown = preview !== null || panel.head.element === document.activeElement;
@@ -217,7 +217,7 @@ export default widget(frame => {
       panel.tip.style.left = `${Math.max(0, Math.min(most, at.x - wide / 2))}px`;
       panel.tip.style.top = `${at.y - high - 6}px`;
     });
-    said.textContent = `${quoted(tokens[t])} (${t}) looks at ${quoted(keys[s])} (${s}): `
+    said.textContent = `${quoted(tokens[t])} (${t}) attends to ${quoted(keys[s])} (${s}): `
       + (masked ? how : panels.map(shareIn).join(" | "));
   }
   /** A name at the edge means its row and its column if the tokens look at each other.
@@ -244,8 +244,8 @@ export default widget(frame => {
   }
 
   // The strongest weights: a click on the map or Enter opens them, × or Escape closes them.
-  const row = side("row", "Token that looks (row)", "token", "looks at");
-  const column = side("column", "Token looked at (column)", "key", "is looked at by");
+  const row = side("row", "Query token (row)", "token", "attends to");
+  const column = side("column", "Key token (column)", "key", "gets attention from");
   const lists = h("section", { class: "nw-attention-lists", "aria-label": "The strongest weights", hidden: true },
     row.element, column.element,
     button("×", () => show(false), { class: "nw-attention-close", "aria-label": "Close", title: "Close (Escape)" }));
@@ -311,7 +311,8 @@ export default widget(frame => {
     swap.hidden = !two;
     scale.textContent = `Full blue is a weight of ${top === 1 ? "1" : `${number(top)} or more`}.`;
     const spreads = picked.map(i => number(entropies[i])).join(" | ");
-    spread.textContent = `Mean entropy of the rows: ${spreads} nats (0 if one token gets everything).`;
+    spread.textContent = `Average entropy per row: ${spreads} nats `
+      + "(0 means each row puts all its weight on one token).";
     update();
   }
   function update() {

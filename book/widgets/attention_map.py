@@ -56,7 +56,7 @@ class Weights(traitlets.TraitType):
         if np.abs(sums - 1).max() > 1e-3:
             layer, head, row = np.unravel_index(np.abs(sums - 1).argmax(), sums.shape)
             raise traitlets.TraitError(
-                f"The weights of a row must sum to 1; got {sums[layer, head, row]:.3g} in row {row} of layer "
+                f"The weights of a row must sum to 1; got {sums[layer, head, row]:.3g} in row {row} of block "
                 f"{layer + 1}, head {head + 1}. Take the softmax over the last axis."
             )
         return np.minimum(w, 1)
@@ -151,12 +151,12 @@ class AttentionMap(Widget):
             self._overview(overview)
         rows, columns = ([t[:12] for t in labels] for labels in (self.tokens, self.key_tokens or self.tokens))
         names = {"rows": rows if T <= 40 else None, "columns": columns if S <= 40 else None}
-        axes = {"xlabel": "looked at (key)", "ylabel": "looking (query)"}
+        axes = {"xlabel": "key: looked at", "ylabel": "query: looks"}
         ax = plots.heatmap(self._shown(), ax, **names, **axes, low=0, high=1)
         ax.tick_params(labelsize=9 if max(T, S) <= 24 else 7)
         if S <= 40 and max(map(len, columns)) > 2:
             ax.tick_params(axis="x", rotation=90)
-        ax.set_title(f"layer {self.layer + self.first - 1}, head {self.head}")
+        ax.set_title(f"block {self.layer + self.first - 1}, head {self.head}")
         return ax
 
     def _overview(self, ax):
@@ -171,19 +171,21 @@ class AttentionMap(Widget):
         ax.hlines(np.arange(layers + 1) + 0.5, 0.5, heads + 0.5, color=plots.GRID)
         corner = self.head - 0.5, self.layer - 0.5
         ax.add_patch(Rectangle(corner, 1, 1, fill=False, edgecolor=plots.ORANGE, linewidth=2, zorder=3))
-        ax.set(xticks=range(1, heads + 1), yticks=range(1, layers + 1), xlabel="head", ylabel="layer")
+        ax.set(xticks=range(1, heads + 1), yticks=range(1, layers + 1), xlabel="head", ylabel="block")
         ax.grid(visible=False)
 
     def alt(self):
         layers, heads, T, S = self.weights.shape
         columns, row = self.key_tokens or self.tokens, self._shown()[self.token]
         spread = entropy(self.weights).mean(axis=-1)
-        most = f"“{self.tokens[self.token][:40]}” at position {self.token} looks most at “{columns[row.argmax()][:40]}”"
+        asks, found = self.tokens[self.token][:40], columns[row.argmax()][:40]
+        most = f"“{asks}” at position {self.token} attends most to “{found}”"
         several = (
-            f" The mean entropy of the {layers * heads} heads goes from {spread.min():.2f} to {spread.max():.2f} nats."
+            f" The mean entropy of the {layers * heads} heads ranges from {spread.min():.2f} to "
+            f"{spread.max():.2f} nats."
         )
         return (
-            f"Attention weights of layer {self.layer + self.first - 1}, head {self.head}, {T} rows and {S} columns: "
+            f"Attention weights of block {self.layer + self.first - 1}, head {self.head}, {T} rows and {S} columns: "
             f"{most} at position {row.argmax()}, with weight {row.max():.2f}.{several if layers * heads > 1 else ''}"
         )
 

@@ -2,7 +2,7 @@
 // Attention for one token, as a film to scrub: its query sweeps back over the keys, scores are scaled, masked, and made
 // into shares, and the values flow together. With two channels, the vectors are arrows to drag. The numbers are
 // those of attention_motion.py.
-import { announcer, button, checkbox, h, put, s, slider, still, widget } from "./dom.js";
+import { announcer, button, checkbox, h, put, range, s, still, widget } from "./dom.js";
 import { argmax, softmax } from "./formulas.js";
 import { HEADS } from "./glass_draw.js";
 import { decimals, shown } from "./glass_lens.js";
@@ -13,6 +13,20 @@ const SIDE = 300; // the width of a plane
 const TALL = 120,
   ABOVE = 34; // pixels: the bars, the room for the sweep above them
 const SECONDS = 7; // for the whole film
+
+/**
+ * Where the film is so many seconds after it was at `from`. spans: how long each step takes.
+ * @param {number} from @param {number} seconds @param {number[]} spans
+ */
+export function momentAt(from, seconds, spans) {
+  let at = from;
+  for (let left = seconds; at < spans.length && left > 1e-9;) {
+    const i = Math.min(spans.length - 1, Math.floor(at + 1e-9)), rest = (i + 1 - at) * spans[i];
+    at = left < rest ? at + left / spans[i] : i + 1;
+    left -= rest;
+  }
+  return Math.min(spans.length, at);
+}
 
 /** How far the arrows of a plane reach: a bit farther than the longest. @param {number[][]} vectors */
 export const reachOf = vectors => Math.ceil(5 * Math.max(0.5, ...vectors.flat().map(Math.abs))) / 4;
@@ -95,11 +109,15 @@ export default widget(frame => {
 
   // Controls
   const play = button("▶ Play", () => (film ? stop() : start()), { class: "nw-motion-play nw-go" });
-  const field = slider(frame, "step", {
+  const { field, show: showStep } = range({
     label: "Step",
+    low: 0,
+    high: 5,
     step: 0.01,
+    set: step => put(model, { step }),
     shown: x => `${STEPS[Math.max(0, Math.ceil(x) - 1)]} ${Math.round(100 * (x - Math.max(0, Math.ceil(x) - 1)))}%`,
   });
+  on("step", () => showStep(get("step")));
   const chips = STEPS.map((name, i) =>
     button(`${i + 1} ${name}`, () => {
       stop();
@@ -466,7 +484,7 @@ export default widget(frame => {
         cell(label(i), "th", "row"),
         cell(shown(found.scores[i], 3)),
         cell(shown(found.scaled[i], 3)),
-        cell(found.masked[i] === -Infinity ? "hidden" : "open"),
+        cell(found.masked[i] === -Infinity ? "masked" : "visible"),
         cell(shown(found.weights[i], 3)),
       ),
     );
@@ -475,7 +493,7 @@ export default widget(frame => {
       h(
         "table",
         {},
-        h("caption", {}, `${label(t)} looks at`),
+        h("caption", {}, `${label(t)} attends to`),
         h(
           "thead",
           {},
@@ -514,12 +532,14 @@ export default widget(frame => {
       ? `${later} after ${name}, so the mask hides ${them}.`
       : `Nothing comes after ${name}, so the mask has nothing to hide.`;
     return [
-      `The query of ${name} meets each key: multiply number by number and add up. That's the score.` +
+      `The query of ${name} is compared with each key: multiply them number by number and add up the products. ` +
+        "That's the score." +
         (plane ? ` ${project()}` : ""),
       `Each score is divided by √${D} = ${shown(Math.sqrt(D), 2)}, which keeps the softmax from going to extremes.`,
       get("causal") ? mask : "The mask is off, so every token is visible.",
-      `Softmax turns the scores into shares of 1. “${label(best)}” gets the most: ${share(found.weights[best])}.`,
-      `Each value is weighted by its share, and ${name} gets the sum.`,
+      `Softmax turns the scores into weights that sum to 1. “${label(best)}” gets the most: ` +
+        `${share(found.weights[best])}.`,
+      `Each value is multiplied by its weight, and ${name} gets the sum.`,
     ][Math.max(0, Math.ceil(at) - 1)];
   }
 
@@ -548,12 +568,15 @@ export default widget(frame => {
 
   // The film
   let said = 0;
+  /** How long each step takes: the mask is over quickly where it hides nothing. */
+  const spans = () => STEPS.map((_, i) => (SECONDS / 5) * (i === 2 && (!get("causal") || t === T - 1) ? 0.15 : 1));
   /** @param {number} time */
   const tick = time =>
     safely(() => {
       began ||= time;
-      at = Math.min(5, from + ((time - began) / 1000 / SECONDS) * 5);
+      at = momentAt(from, (time - began) / 1000, spans());
       const step = Math.ceil(at);
+      showStep(at);
       draw();
       if (step !== said) {
         said = step;
@@ -569,7 +592,7 @@ export default widget(frame => {
     }
     from = get("step") >= 5 ? 0 : get("step");
     began = 0;
-    play.textContent = "Pause";
+    play.textContent = "❚❚ Pause";
     film = requestAnimationFrame(tick);
   }
   function stop() {

@@ -1,6 +1,5 @@
 // @ts-check
-// A computation graph that plays forward and backward. The nodes, their places, and their patterns come from
-// backprop.py.
+// A computation graph that plays forward and backward. backprop.py sends the nodes, their places, and their patterns.
 /** @import { Mark } from "./types.js" */
 import { line, path, scale } from "./chart.js";
 import { animator, button, drawn, eased, enable, h, more, primary, put, s, slider, still, widget } from "./dom.js";
@@ -211,7 +210,7 @@ export function explained(nodes, values, step) {
     return [`Backward starts at the end. The slope of ${end} with respect to itself is 1: d${end} = 1.`];
   const { node: i, upstream, parts } = walkBack(nodes, values).sent[step - operations.length - 2], node = nodes[i];
   const names = (node.args ?? []).map(arg => ("node" in arg ? nodes[arg.node].name : number(arg.value)));
-  const sends = `Backward: ${nodeLabel(node)} gets d${node.name} = ${number(upstream)} and sends on local × upstream,`;
+  const sends = `Backward: ${nodeLabel(node)} gets d${node.name} = ${number(upstream)} and passes on local × upstream,`;
   return [sends, parts.map(({ to, k, local, part, before }) => {
     const words = fillIn(node.local?.[k] ?? "", names, node.name), { name } = nodes[to];
     const slope = words === number(local) ? words : `(${words} = ${number(local)})`;
@@ -283,7 +282,7 @@ export default widget(frame => {
     const parts = { name: h("span", { class: "nw-muted" }, nodeLabel(node)), value: h("b"), grad: h("i") };
     const box = button(Object.values(parts), () => choose(i), {
       class: `nw-backprop-box${node.op ? "" : " nw-backprop-leaf"}`,
-      title: node.op ? `See the step of ${node.name}` : "Drag it up or down, or click to type a value",
+      title: node.op ? `See how ${node.name} is computed` : "Drag it up or down, or click to type a value",
     });
     if (!node.op) draggable(box, node.name);
     return { box, ...parts };
@@ -323,7 +322,7 @@ export default widget(frame => {
       gradients(nodes, leaves);
       put(model, { leaves, losses: [] });
     } catch (error) {
-      sorry.textContent = `${/** @type {Error} */ (error).message} So ${name} keeps its value.`;
+      sorry.textContent = `${/** @type {Error} */ (error).message} ${name} stays as it was.`;
     }
   }
   let dragged = false;
@@ -404,7 +403,7 @@ export default widget(frame => {
     sorry.textContent = problem;
     put(model, { leaves, losses: [...trail(losses[0]).slice(0, -1), ...losses].slice(-KEPT) });
   };
-  const one = button("Take a step", () => learn(1)), ten = button("10 steps", () => learn(10));
+  const one = button("Take a gradient step", () => learn(1)), ten = button("10 steps", () => learn(10));
   const home = button("Back to the start", () => {
     play(false);
     sorry.textContent = "";
@@ -472,7 +471,7 @@ export default widget(frame => {
     const flights = crossing.map(({ edge, words }, n) => {
       const way = /** @type {SVGPathElement} */ (ways.get(edge)), w = 7.2 * words.length + 10;
       const off = (n || crossing.length === 1) && !sideways ? 1 : n ? 1 : -1; // beside its dot, apart from the other's
-      const [x, y] = sideways ? [0, 19 * off] : [(w / 2 + 9) * off, 0];
+      const [x, y] = sideways ? [0, (w > 40 ? 46 : 19) * off] : [(w / 2 + 9) * off, 0]; // clear of the boxes
       const mark = s("g", { class: backward ? "nw-back" : "nw-forth" }, s("circle", { r: 6 }),
         s("rect", { x: x - w / 2, y: y - 10, width: w, height: 20, rx: 5 }),
         s("text", { x, y: y + 4.5, "text-anchor": "middle" }, words));
@@ -554,8 +553,8 @@ export default widget(frame => {
   /** @param {string[]} taught @param {number[]} losses @param {number} now */
   function fell(taught, losses, now) {
     const taken = losses.length - 1;
-    if (!taught.length) return "Check at least one leaf in the “learns” column, under More.";
-    if (taken < 1) return `${result} = ${number(now)}. A step moves ${taught.join(", ")} by −rate × gradient.`;
+    if (!taught.length) return "Check the box next to at least one leaf in the “learns” column, under More.";
+    if (taken < 1) return `${result} = ${number(now)}. A step moves ${taught.join(", ")} by −learning rate × gradient.`;
     const then = last(losses), rises = then > losses[0] ? ". It's rising: the steps are too large." : ".";
     return `${result}: ${number(losses[0])} → ${number(then)} after ${count(taken, "step")}${rises}`;
   }

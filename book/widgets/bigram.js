@@ -239,7 +239,7 @@ export default widget(frame => {
   const told = h("p", { class: "nw-muted" }), warning = h("p", { class: "nw-bigram-note" });
   const map = heat(), bars = following(), chart = s("svg", { role: "img", class: "nw-bigram-curve" });
   const learned = h("p", { class: "nw-muted nw-bigram-learned" }), learning = h("div", {}, chart, learned);
-  const sentence = h("p", { class: "nw-bigram-line", dir: "auto", role: "group", "aria-label": "What it writes" });
+  const sentence = h("p", { class: "nw-bigram-line", dir: "auto", role: "group", "aria-label": "The table's text" });
   const ends = h("p", { class: "nw-muted" });
   const write = button("▶ Write", () => {
     if (walk.running()) arrive();
@@ -255,12 +255,12 @@ export default widget(frame => {
     oninput: () => put(model, { prompt: readable(prompt.value) }),
   });
   const page = h("p", {
-    class: "nw-bigram-page", dir: "auto", tabindex: 0, role: "region", "aria-label": "A longer text",
+    class: "nw-bigram-page", dir: "auto", tabindex: 0, role: "region", "aria-label": "A longer sample",
   });
   const one = button("One step", () => put(model, { steps: Math.min(STEPS, get("steps") + 1) }));
   const over = button("Start over", () => put(model, { steps: 0 })), scores = h("tbody");
   const logRate = slider(frame, "rate", {
-    label: "learning rate", step: 0.05, to: x => Number((10 ** x).toPrecision(3)), from: Math.log10, shown: number,
+    label: "Learning rate", step: 0.05, to: x => Number((10 ** x).toPrecision(3)), from: Math.log10, shown: number,
   });
 
   root.append(
@@ -272,11 +272,11 @@ export default widget(frame => {
     told, warning,
     more(
       h("div", { class: "nw-controls" },
-        h("label", { class: "nw-field" }, h("span", {}, "What comes after"), rows),
-        h("label", { class: "nw-field" }, h("span", {}, "It starts with"), prompt),
-        numberBox(frame, "seed", "seed"), logRate),
+        h("label", { class: "nw-field" }, h("span", {}, "Show what follows"), rows),
+        h("label", { class: "nw-field" }, h("span", {}, "Start the text with"), prompt),
+        numberBox(frame, "seed", "Seed"), logRate),
       h("div", { class: "nw-row" }, one, over),
-      h("p", { class: "nw-muted" }, "A longer text"), page,
+      h("p", { class: "nw-muted" }, "A longer sample"), page,
       h("table", { class: "nw-bigram-scores" },
         h("thead", {}, h("tr", {}, ["mean surprise", "nats per character", "perplexity"].map(word =>
           h("th", { scope: "col" }, word)))), scores)));
@@ -518,7 +518,7 @@ export default widget(frame => {
     chart.setAttribute("viewBox", `0 0 ${width} 84`);
     chart.replaceChildren(...drawn(curve({ losses, V: table.V, optimum: optimum ?? 0, width })));
     chart.setAttribute("aria-label", `Loss against steps: from ${nats(losses[0])} to ${nats(last(losses))} nats per `
-      + `character after ${count(done(), "step")}; the counts have ${nats(optimum)}.`);
+      + `character after ${count(done(), "step")}; the counts get ${nats(optimum)}.`);
   }
 
   function paintTable() {
@@ -557,13 +557,14 @@ export default widget(frame => {
     if (pairs && learns()) paintCurve();
     const now = last(losses), gap = now - (optimum ?? 0), steps = count(done(), "step");
     const beside = gap < 5e-7 ? "the same as" : `${number(gap, 2)} above`;
-    learned.textContent = pairs ? `After ${steps} at rate ${number(rate)}: ${beside} the counts.` : "";
+    learned.textContent = pairs ? `After ${steps} at learning rate ${number(rate)}, the loss is ${beside} the counts'.`
+      : "";
     /** @type {[string, number | null][]} */
     const measured = [
       ["a uniform guess: log V", pairs ? Math.log(table.V) : null],
       ["the counts, on the text itself", optimum],
-      [`${steps} of learning, on the text itself`, pairs ? now : null],
-      ["counts from the first nine tenths, plus 1 each, on the last tenth", held],
+      [`after ${steps} of training, on the text itself`, pairs ? now : null],
+      ["counts from the first 90%, plus 1 each, tested on the last 10%", held],
     ];
     scores.replaceChildren(...measured.map(([what, loss]) => h("tr", {}, h("th", { scope: "row" }, what),
       h("td", {}, nats(loss)), h("td", {}, loss === null ? "–" : number(Math.exp(loss))))));
@@ -584,12 +585,12 @@ export default widget(frame => {
     spot = null;
     const length = words.ids.length;
     told.textContent = text ? `${count(length, "character")}, ${whole(table.V)} different` : "";
-    const full = length < READ ? `: the table has room for ${whole(DIFFERENT)} different ones` : "";
+    const full = length < READ ? `: the table has room for only ${whole(DIFFERENT)} different characters` : "";
     warning.textContent = [
       box.value.length > text.length
         && `Only the first ${whole(length)} characters are read${full}. The rest stays in the box.`,
       /\p{Surrogate}/u.test(box.value.slice(0, 2 * READ))
-        && "Half of a character is missing its other half; it counts as �.",
+        && "The text contains half a character; it counts as �.",
     ].filter(Boolean).join(" ");
   }
 

@@ -129,7 +129,7 @@ export default widget(frame => {
     const { bars: found, there } = shown(state), { picked } = state;
     title.textContent = !found.length ? "" : picked
       ? `What could have been here instead of “${visible(there ?? "")}”`
-      : busy(state) ? "The token it just drew" : "The last step";
+      : busy(state) ? "Choices for the token it just drew" : "Choices at the last step";
     while (bars.children.length < found.length)
       bars.append(h("div", { role: "listitem" }, h("span"), h("i", {}, h("b", { class: "nw-moves" })), h("span")));
     [...bars.children].forEach((row, i) => {
@@ -146,14 +146,14 @@ export default widget(frame => {
   let open = false, layer = 1, head = 1;
   const chips = h("div", { class: "nw-chat-chips", role: "group", "aria-label": "Every token the model has read" });
   const told = h("p", { class: "nw-muted" }), attended = h("p", { class: "nw-chat-attended", role: "status" });
-  const which = ["block", "head"].map((label, i) => range({
+  const which = ["Block", "Head"].map((label, i) => range({
     label, low: 1, high: 1, step: 1, set: value => { if (i) head = value; else layer = value; paint(); },
   }));
   function paintChips() {
     if (!open) return;
     const all = transcript(state), from = Math.max(0, all.length - CHIPS), weights = headOf(state, layer, head);
     told.textContent = !all.length ? "Send a message to see how the chat looks to the model."
-      : `The model reads one text of ${count(all.length, "token")}. Outlined: the template around what was said. `
+      : `The model reads one text of ${count(all.length, "token")}. Outlined: the chat template's own tokens. `
         + "Click a token to see what it attends to.";
     which.forEach(({ input, show }, i) => {
       input.max = String(i ? state.heads : state.layers);
@@ -190,7 +190,7 @@ export default widget(frame => {
     const rate = (wrote - 1) / Math.max(0.001, (ended - began) / 1000);
     const wroteIt = `${count(wrote, "token")}${wrote > 1 ? `, ${rate.toFixed(0)} per second` : ""}`;
     loadButton.textContent = phase === "broken" ? "Try again"
-      : `▶ Load the model: ${megabytes(get("file_size"))}, stays on this device`;
+      : `▶ Load the model (${megabytes(get("file_size"))}, stays on this device)`;
     const away = phase === "away" || phase === "broken";
     loadButton.hidden = !away;
     bar.hidden = phase !== "loading";
@@ -220,7 +220,7 @@ export default widget(frame => {
   const decimals = (/** @type {number} */ x) => x.toFixed(2);
   const rest = more(
     h("div", { class: "nw-controls" },
-      slider(frame, "top_p", { label: "top-p", shown: decimals }), numberBox(frame, "seed", "seed")),
+      slider(frame, "top_p", { label: "Top-p", shown: decimals }), numberBox(frame, "seed", "Seed")),
     h("div", { class: "nw-row" }, again, clear),
     h("p", { class: "nw-chat-title" }, "Every token, and attention"), told, chips,
     h("div", { class: "nw-controls" }, which.map(({ field }) => field)), attended);
@@ -228,7 +228,7 @@ export default widget(frame => {
   root.append(
     primary(loadButton, bar, said), h("div", { class: "nw-drawing" }, log, title, bars), ready,
     h("div", { class: "nw-controls" }, tries,
-      slider(frame, "temperature", { label: "temperature", step: 0.05, shown: decimals })),
+      slider(frame, "temperature", { label: "Temperature", step: 0.05, shown: decimals })),
     rest);
   on("prompt", () => {
     if (box.value !== get("prompt")) box.value = get("prompt");

@@ -3,6 +3,7 @@
 // messages are events too. Nothing here draws or keeps time.
 /** @import { Token } from "./chat_text.js" */
 /** @import { Bar } from "./llama_worker.js" */
+import { whole } from "./text.js";
 
 /**
  * @typedef {{ text: string, p: number, bars: Bar[] }} Said  a token the model wrote, and what else it could have been
@@ -55,8 +56,9 @@ export function shown(state) {
   return { bars: turn?.who === "model" ? turn.said.at(-1)?.bars ?? [] : [], there: undefined };
 }
 
+/** @type {Record<string, (tokens: number) => string>} */
 const DONE = {
-  ended: "", stopped: "You stopped it.", long: "It has reached the most tokens for one answer, so it stops here.",
+  ended: () => "", stopped: () => "Stopped.", long: tokens => `It hit the limit of ${whole(tokens)} tokens per answer.`,
 };
 
 /** @param {State} state @param {ChatEvent} event @returns {State} */
@@ -93,8 +95,8 @@ export function after(state, event) {
       return { ...state, phase: "writing", turns: [...turns.slice(0, -1), { who: "model", said }] };
     }
     case "done": {
-      const why = /** @type {keyof typeof DONE} */ (event.why);
-      return busy(state) ? { ...state, phase: "ready", note: DONE[why], last: event.bars ?? [] } : state;
+      const turn = turns.at(-1), wrote = turn?.who === "model" ? turn.said.length : 0;
+      return busy(state) ? { ...state, phase: "ready", note: DONE[event.why](wrote), last: event.bars ?? [] } : state;
     }
     case "looked": return { ...state, looked: { position: event.position, weights: event.weights } };
     case "pick": {

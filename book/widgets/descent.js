@@ -95,7 +95,8 @@ export function verdict({ path, losses, ended }, [loss, slope], map) {
   const fell = `Loss ${number(first)} → ${end} in ${taken} step${taken === 1 ? "" : "s"}.`;
   const overshoots = "Each step overshoots and lands higher.";
   if (ended === "left")
-    return ["Leaves", `Step ${taken + 1} leaves the picture, where we don't know the loss. The steps are too large.`];
+    return ["Off the chart",
+      `Step ${taken + 1} lands outside the chart, where we don't know the loss. The steps are too large.`];
   if (ended === "diverged")
     return ["Diverges",
       `Loss ${number(first)} → ${number(now)}, and after step ${taken} it's too large to follow. ${overshoots}`];
@@ -105,12 +106,13 @@ export function verdict({ path, losses, ended }, [loss, slope], map) {
   const near = floors.findIndex(f => Math.abs(now - f) < 2e-3 * scale), before = losses[Math.max(0, taken - 6)];
   const moved = Math.hypot(...place.map((w, k) => w - path[path.length - 2][k]));
   if (near >= 0 && flat)
-    return floors[near] <= lowest + 1e-6 ? ["Arrives", fell]
+    return floors[near] <= lowest + 1e-6 ? ["Gets there", fell]
       : ["Stuck", `${fell} It's in a valley, but not the lowest one.`];
   if (now > 1.02 * first) return ["Diverges", `${fell} ${overshoots}`];
   if (flat && moved < 1e-3) return ["Stuck", `${fell} The slope is almost 0 here, but this isn't a valley.`];
-  if (taken > 6 && now > 0.98 * before) return ["Wanders", `${fell} It's no longer falling: the steps jump across.`];
-  return first - now < 0.35 * scale ? ["Creeps", fell] : ["On its way", fell];
+  if (taken > 6 && now > 0.98 * before)
+    return ["Bounces", `${fell} It has stopped falling: each step jumps across the valley.`];
+  return first - now < 0.35 * scale ? ["Too slow", fell] : ["On its way", fell];
 }
 
 /**
@@ -246,11 +248,11 @@ export default widget(frame => {
     const taken = rolling ? rolled : model.get("steps");
     if (taken < most) roll(taken, taken + 1);
   });
-  const plus = button("Add a rate", () => {
+  const plus = button("Add a learning rate", () => {
     const rates = model.get("rates");
     put(model, { rates: [...rates, Math.min(HIGH_RATE, 2 * rates.at(-1))].slice(0, MOST_RATES) });
   });
-  const minus = button("Remove the last rate", () => {
+  const minus = button("Remove the last one", () => {
     const rates = model.get("rates");
     put(model, { rates: rates.slice(0, Math.max(1, rates.length - 1)) });
   });
@@ -479,12 +481,16 @@ export default widget(frame => {
     const ways = results.map((_, i) => s("path", {
       class: "nw-descent-path", style: { stroke: COLORS[i], "stroke-dasharray": DASHES[i] || "none" },
     }));
-    const ends = points.map(run => Math.min(box.bottom, Math.max(box.top, last(run)[1])));
-    const heights = spread(ends, 15, box.bottom - 2), right = x(taken);
-    const names = s("g", {}, (several ? rates : []).flatMap((rate, i) => [
-      s("path", { d: `M${right},${ends[i]}L${right + 10},${heights[i]}`, class: "nw-descent-path",
-        style: { stroke: COLORS[i] } }),
-      s("text", { x: right + 14, y: heights[i] + 4 }, `rate ${number(rate)}`)]));
+    // Each run is named where it ends: at its last step, or where it leaves the picture.
+    const exits = points.map(run => run.findLast(([, height]) => height >= box.top) ?? run[0]);
+    const right = x(taken), ends = exits.map(([, height]) => Math.min(box.bottom, Math.max(box.top + 8, height)));
+    const heights = spread(ends, 15, box.bottom - 2);
+    const names = s("g", {}, (several ? rates : []).flatMap((rate, i) => {
+      const gone = exits[i] !== last(points[i]), from = gone ? exits[i][0] : right;
+      return [!gone && s("path", { d: `M${from},${ends[i]}L${from + 10},${heights[i]}`, class: "nw-descent-path",
+        style: { stroke: COLORS[i], "stroke-dasharray": DASHES[i] || "none" } }),
+      s("text", { x: from + 14, y: (gone ? ends[i] : heights[i]) + 4 }, `rate ${number(rate)}`)];
+    }));
     paper.append(...ways);
     all.append(names);
     chart.replaceChildren(all);

@@ -36,7 +36,7 @@ export default widget(frame => {
   const picture = h("div", { class: "nw-map-picture" }, canvas);
   const title = h("p", { class: "nw-map-title" }), list = h("div", { class: "nw-map-list", role: "group" });
   const told = h("p", { class: "nw-map-told" });
-  const slide = range({ label: "training step", low: 0, high: K - 1, step: 0.01, set: at => { film.stop(); to(at); },
+  const slide = range({ label: "Training step", low: 0, high: K - 1, step: 0.01, set: at => { film.stop(); to(at); },
     shown: at => whole(steps[Math.round(at)]) });
   const play = button("▶ Play", () => {
     if (film.running()) { film.stop(); to(moment); return; }
@@ -129,8 +129,8 @@ export default widget(frame => {
   /** What two picked words and a third have to say. */
   function arrowTells() {
     const [a, b] = picked();
-    const map = `This map has 2 of ${space.C} directions. They keep ${(100 * shares[k()]).toFixed(0)}% of the variance `
-      + `among these ${whole(W)} words; the cosines use all ${space.C}.`;
+    const map = `This map shows 2 of ${space.C} directions, which keep ${(100 * shares[k()]).toFixed(0)}% of the `
+      + `variance among these ${whole(W)} words; the cosines use all ${space.C}.`;
     if (b === undefined) return { tells: map, end: -1 };
     const [from, end] = [rowOf(space, k(), a), rowOf(space, k(), b)], arrow = end.map((x, c) => x - from[c]);
     const [{ cosine }] = nearest(space, k(), end, Array.from({ length: W }, (_, w) => w).filter(w => w !== a), 1);
@@ -156,7 +156,8 @@ export default widget(frame => {
     at = paths[i].map(([x, y], w) => pixel([x + part * (next[w][0] - x), y + part * (next[w][1] - y)]));
     paint(pixel, new Set(found), chosen, word, end);
     canvas.setAttribute("aria-label", `Map of ${whole(W)} words after ${whole(steps[k()])} steps`
-      + `${word >= 0 ? `; at ${words[word]}` : ""}. Arrow keys go from word to word, Enter picks one, Escape lets go.`);
+      + `${word >= 0 ? `; at ${words[word]}` : ""}. Arrow keys go from word to word, Enter picks one, `
+      + "Escape clears your picks.");
     if (!film.running())
       say(word < 0 ? tells : `${title.textContent}: ${found.slice(0, 3).map(w => words[w]).join(", ")}. ${
         chosen.length > 1 ? tells : ""}`);

@@ -21,8 +21,8 @@ from book.widgets.base import Number, Widget, short
 from helpers import plots, poems
 
 RECORDED = Path(__file__).parent / "recorded" / "poems.safetensors"
-STEPS = (0, 25, 50, 100, 200, 300, 500, 1000, 2000, 3000, 5000)  # at which the poem model's embeddings were recorded
-WORDS, NEAREST = 256, 10
+STEPS = (0, 50, 100, 200, 500, 1000, 2000, 5000)  # at which the poem model's embeddings were recorded
+WORDS, NEAREST = 240, 10
 
 
 class Recording(NamedTuple):
@@ -137,7 +137,7 @@ class EmbeddingMap(Widget):
         places, ax = self.places(round(self.at)), plots.new_axes(width=7.5, height=5.5)
         colors = [(plots.BLUE, plots.ORANGE, plots.GREEN)[group] for group in self.groups]
         ax.scatter(*places.T, s=8, c=colors)
-        boxes: list[tuple[float, float]] = []
+        boxes = []
         span = np.ptp(places, axis=0).max() or 1
         for i in sorted(range(len(places)), key=lambda i: self.words[i] not in self.picked):
             x, y = places[i] / span

@@ -115,9 +115,9 @@ export function endView({ V, label, pick }) {
       const more = V - pieces.length;
       rest.textContent =
         more > 0
-          ? `The stick holds these shares end to end, and those of ${count(more, "other token")}: ` +
-            `${share(others)} in total.`
-          : "The stick holds these shares end to end.";
+          ? `The stick lays these probabilities end to end, plus ${count(more, "other token")} that ` +
+            `${more === 1 ? "has" : "total"} ${share(others)}.`
+          : "The stick lays these probabilities end to end.";
       let shade = 0;
       const stops = stickOf(pieces).map(({ id, from, to }) => {
         const color = id < 0 ? "var(--nw-grid)" : id === hit ? "var(--nw-orange)" : shades[shade++ % 2];

@@ -192,10 +192,10 @@ export default widget(frame => {
       const { block, head, from } = spot,
         seen = g.switches.mask ? lane + 1 : ids.length;
       return [
-        { label: "block", options: blocks, at: block, set: i => go("look", i, head, from) },
-        { label: "head", options: numbers(H), at: head, set: i => go("look", block, i, from) },
+        { label: "Block", options: blocks, at: block, set: i => go("look", i, head, from) },
+        { label: "Head", options: numbers(H), at: head, set: i => go("look", block, i, from) },
         {
-          label: "attends to",
+          label: "Attends to",
           options: ids.slice(0, seen).map((id, i) => `${i + 1}: ${label(id)}`),
           at: from,
           set: i => go("look", block, head, i),
@@ -204,9 +204,9 @@ export default widget(frame => {
     }
     if (spot?.kind === "unit")
       return [
-        { label: "block", options: blocks, at: spot.block, set: i => go("unit", i, spot.index) },
+        { label: "Block", options: blocks, at: spot.block, set: i => go("unit", i, spot.index) },
         {
-          label: "unit",
+          label: "Unit",
           options: Array.from({ length: 4 * C }, (_, i) => String(i)),
           at: spot.index,
           set: i => go("unit", spot.block, i),
@@ -215,7 +215,7 @@ export default widget(frame => {
     if (spot?.kind === "cell")
       return [
         {
-          label: "after",
+          label: "After",
           options: g.stream.map((_, i) => stageName(i, blockNames)),
           at: spot.stage,
           set: i => go("cell", i, spot.index),
@@ -239,11 +239,13 @@ export default widget(frame => {
         : spot.kind === "word"
           ? explainWord(g, net, of, `“${label(word)}”`)
           : explain(g, net, spot, name);
-    if (lens.element.hidden && found && root.contains(document.activeElement))
+    const opens = lens.element.hidden && found && root.contains(document.activeElement);
+    if (opens)
       opener = /** @type {HTMLElement} */ (document.activeElement);
     if (found && explained !== found.title) say(found.title);
     explained = found?.title ?? "";
     lens.show(found, at, amount, picksOf(spot));
+    if (opens) lens.element.scrollIntoView({ block: "nearest", behavior: still() ? "auto" : "smooth" }); // in sight
   }
 
   function showMidway() {
@@ -383,7 +385,7 @@ export default widget(frame => {
       p = now.piece(id)?.p ?? 0;
     thrown = {
       at: written.length,
-      words: `The dart hit the stick at ${shown(u, 3)}, on “${label(id)}”, which had ${share(p)} of it.`,
+      words: `The dart hit the stick at ${shown(u, 3)}, on “${label(id)}”, which fills ${share(p)} of it.`,
     };
     finish();
     put(model, { written, lane: 0, ...(chosen()?.kind === "word" ? { pick: [] } : {}) });
@@ -455,7 +457,7 @@ export default widget(frame => {
   const reset = button("Reset everything", () =>
     put(model, { heads_off: [], mlps_off: [], positions: true, mask: true, nudges: [], trained: true, focus: "" }),
   );
-  const wholePicture = button("The whole picture", () => put(model, { focus: "" }));
+  const wholePicture = button("Show the whole picture", () => put(model, { focus: "" }));
   function stop() {
     going = 0;
     quick = false;
@@ -473,7 +475,7 @@ export default widget(frame => {
       ? h(
           "label",
           { class: "nw-field" },
-          h("span", {}, "Other prompts"),
+          h("span", {}, "Example prompts"),
           (() => {
             const list = h(
               "select",
@@ -508,7 +510,7 @@ export default widget(frame => {
   const speed = select(
     frame,
     "speed",
-    "speed",
+    "Speed",
     Object.keys(SPEEDS).map(name => [name, name]),
   );
   const said = checkbox(frame, "midway", "Show the prediction after each part");
@@ -523,9 +525,9 @@ export default widget(frame => {
         "div",
         { class: "nw-controls" },
         examples,
-        slider(frame, "temperature", { label: "temperature", step: 0.05, high: 2, shown: x => x.toFixed(2) }),
+        slider(frame, "temperature", { label: "Temperature", step: 0.05, high: 2, shown: x => x.toFixed(2) }),
         speed,
-        numberBox(frame, "seed", "seed"),
+        numberBox(frame, "seed", "Seed"),
       ),
       h("div", { class: "nw-row" }, said, checkbox(frame, "mask", "Mask: no looking ahead")),
       h("div", { class: "nw-row" }, writeOn, startOver, reset, wholePicture),
@@ -562,8 +564,8 @@ export default widget(frame => {
     const changed = [
       g.switches.heads.length && count(g.switches.heads.length, "head"),
       g.switches.mlps.length && count(g.switches.mlps.length, "MLP"),
-      !get("positions") && "the positions",
-      !get("mask") && "the mask",
+      !get("positions") && "positions",
+      !get("mask") && "mask",
     ].filter(Boolean);
     const inPrompt = now.lane < now.asked - 1 && get("after"),
       { length } = get("written");

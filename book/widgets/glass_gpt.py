@@ -31,8 +31,9 @@ OPENINGS = {  # the captions of the figures that chapters open with
         "model says without them."
     ),
     "embedding": (
-        "Every row begins with its token's own list of {C} numbers, plus the list for its position: the first three "
-        "strips. Click a cell to see how it adds up, or drag it up and down and watch the prediction change."
+        "Every row begins with its token's own list of {C} numbers, plus the list for its position. The first three "
+        "strips show both lists and their sum. Click a cell to see how it adds up, or drag it up and down and watch "
+        "the prediction change."
     ),
     "attention": (
         "The ribbons are attention: how much the outlined token attends to each token before it, with one color for "
@@ -45,11 +46,11 @@ OPENINGS = {  # the captions of the figures that chapters open with
     ),
     "logits": (
         "This chapter is about the end of the picture: the model gives each of its {V:,} words a score, and softmax "
-        "turns the scores into shares of one whole. Click a word to see the arithmetic."
+        "turns the scores into probabilities. Click a word to see the arithmetic."
     ),
     "sampling": (
-        "This chapter is about the last step: each word gets a piece of the stick, as long as it is likely, and a "
-        "dart picks one. Press Next word. Under More, the temperature changes the pieces."
+        "This chapter is about the last step: each word gets a piece of the stick. The likelier the word, the longer "
+        "its piece. A dart picks one. Press Next word. Under More, the temperature changes the pieces."
     ),
 }
 SPEEDS = ("slow", "normal", "fast", "instant")
@@ -297,7 +298,7 @@ class GlassGPT(Carrier):
         names, p = self._bars()
         config, text = self._model.config, self._tokenizer.decode(self.ids())
         return (
-            f"A GPT with {config.layers} blocks and {config.heads} heads reads “{text}”, one lane per token. Each lane "
+            f"A GPT with {config.layers} blocks and {config.heads} heads reads “{text}”, one row per token. Each row "
             f"is {config.channels} numbers that attention and an MLP add to, block after block. At the end, the most "
             f"probable next token is “{names[0]}”, with probability {p[0]:.2f}."
         )

@@ -9,7 +9,7 @@ import { UNTOUCHED, firstChange, firstWeights, glass } from "./glass_model.js";
 import { middleSize, recorded } from "./glass_record.js";
 import { switchesFrom } from "./glass_state.js";
 import { gpt, unpackedWeights, windowStart } from "./model.js";
-import { count, visible } from "./text.js";
+import { visible } from "./text.js";
 import { tokenizerFrom } from "./tokenizers.js";
 
 /** The traits on which it depends. */
@@ -119,10 +119,10 @@ export function readerOf(get) {
     const example = "Type something, such as “Write a poem about a cat.”",
       [first, more] = [unknown.slice(0, 5), "…"];
     const problems = [
-      !prompt.length && `The model can't read ${text ? "any of this" : "an empty prompt"}. ${example}`,
+      !prompt.length && `${text ? "The model can't read any of this." : "The prompt is empty."} ${example}`,
       prompt.length &&
         first.length &&
-        `Not among the model's ${count(V, "token")}, so skipped: ${first.join(", ")}` +
+        `Not in the model's vocabulary, so skipped: ${first.join(", ")}` +
           `${unknown.length > 5 ? `, ${more}` : "."}`,
       begin && `The model reads at most ${N} tokens, so it no longer sees the first ${begin}.`,
     ];

@@ -15,7 +15,7 @@ const SIZE = 250, HIGH = 140; // the map of letters, and the chart
 /** @type {[string, string][]} */
 const BUGS = [["none", "no bug"], ["never clear", "gradients never cleared"],
   ["equal start", "all weights start equal"], ["sorted", "examples sorted by their answer"],
-  ["slope", "the slope of tanh forgotten"]];
+  ["slope", "tanh's slope left out"]];
 
 /** Means over a window, at most `points` of them: what a curve of thousands of noisy losses shows.
  * @param {number[]} losses @returns {[step: number, loss: number][]} */
@@ -124,21 +124,21 @@ export default widget(frame => {
   /** @param {string} title @param {string} tip @param {...(Node | Node[])} inside */
   const part = (title, tip, ...inside) => h("div", { class: "nw-net-part" }, h("p", { title: tip }, title), ...inside);
   root.append(
-    primary(trainButton, slider(frame, "rate", { label: "learning rate", step: 0.01, shown: number,
+    primary(trainButton, slider(frame, "rate", { label: "Learning rate", step: 0.01, shown: number,
       to: x => Number((10 ** x).toPrecision(2)), from: Math.log10 }),
-    checkbox(frame, "tanh", "tanh"), again),
+    checkbox(frame, "tanh", "Use tanh"), again),
     h("div", { class: "nw-drawing nw-net-picture" },
       part("1. Two numbers for each letter", "Each letter's place on this map is its embedding. Training moves it.",
         plane),
-      part("2. 16 units, and what excites them", "▲ the three letters that drive a unit up the most, ▼ down the most. "
-        + "Filled: its value for the letters below.", h("div", { class: "nw-net-units", role: "group",
-        "aria-label": "Units; press one to switch it off" }, units.map(({ element }) => element))),
+      part("2. 16 neurons, and what excites them", "▲ the three letters that drive a neuron up the most, ▼ down the "
+        + "most. Filled: its value for the letters below.", h("div", { class: "nw-net-units", role: "group",
+        "aria-label": "Neurons: press one to switch it off" }, units.map(({ element }) => element))),
       h("div", { class: "nw-net-part" }, h("p", {}, "3. After ", box, " comes …"),
         h("div", { class: "nw-net-bars", "aria-hidden": "true" }, bars.map(({ column }) => column)), next),
       part("4. The loss, in nats per letter", "The mean surprise over the letters of a batch, smoothed.", chart)),
     told,
-    more(h("div", { class: "nw-controls" }, select(frame, "bug", "A bug in the training", BUGS),
-      numberBox(frame, "seed", "seed"))));
+    more(h("div", { class: "nw-controls" }, select(frame, "bug", "Add a bug", BUGS),
+      numberBox(frame, "seed", "Seed"))));
   size.observe(chart);
 
   function draw() {
@@ -161,7 +161,7 @@ export default widget(frame => {
     units.forEach(({ element, up, down, level }, u) => {
       const on = !settings.off.includes(u), value = Math.max(-1, Math.min(1, values[u])) || 0;
       element.setAttribute("aria-pressed", String(on));
-      element.setAttribute("aria-label", `Unit ${u + 1}: most excited by ${up.textContent?.slice(2)}, least by `
+      element.setAttribute("aria-label", `Neuron ${u + 1}: most excited by ${up.textContent?.slice(2)}, least by `
         + `${down.textContent?.slice(2)}; ${on ? `now ${fixed(values[u], 2)}` : "off"}`);
       element.title = on ? `value for “${get("context")}”: ${fixed(values[u], 2)}. Click to switch it off.`
         : "Off: its value counts as 0.";
@@ -171,7 +171,7 @@ export default widget(frame => {
     });
     const best = argmax(p);
     bars.forEach(({ bar, column }, id) => {
-      bar.style.height = `${(100 * p[id]).toFixed(1)}%`;
+      bar.style.height = `${(100 * p[id]).toFixed(1)}%`; // the axis ends at 1
       column.title = `${letter(id)}: ${share(p[id])}`;
       column.classList.toggle("nw-net-best", id === best);
     });
@@ -179,10 +179,11 @@ export default widget(frame => {
     drawChart();
     trainButton.textContent = going ? "❚❚ Pause" : "▶ Train";
     told.textContent = broken(net)
-      ? `The loss ran away after ${whole(steps)} steps. Lower the learning rate, or take the bug out; then start over.`
+      ? `The loss ran away after ${whole(steps)} steps. Lower the learning rate, or remove the bug, then start over.`
       : !steps ? "The weights are random, so every letter is about as likely as any other. Press Train."
       : `${whole(steps)} steps. Over the whole text, the loss is ${loss.toFixed(2)}; counting pairs of letters gets `
-        + `${counted.toFixed(2)}.${loss < counted ? " The network is ahead: it sees three letters." : ""}`;
+        + counted.toFixed(2)
+        + `.${loss < counted ? " The network is ahead because it sees three letters, not one." : ""}`;
     if (!going) say(told.textContent);
   }
 

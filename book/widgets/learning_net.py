@@ -66,7 +66,7 @@ class LearningNet(Widget):
     def _three(self, proposal):
         if len(proposal["value"]) != LETTERS or not re.fullmatch("[a-z ]*", proposal["value"]):
             raise traitlets.TraitError(
-                f'context must be {LETTERS} small letters or spaces, such as "the"; got {proposal["value"]!r}.'
+                f'context must be {LETTERS} lowercase letters or spaces, such as "the"; got {proposal["value"]!r}.'
             )
         return proposal["value"]
 
@@ -146,7 +146,7 @@ class LearningNet(Widget):
         p, (_, losses) = self.distribution(steps), self.train(max(1, steps))
         loss = np.mean(losses[-200:])
         return (
-            f"A network with {UNITS} units after {steps:,} steps of training: a map of 27 letters, its loss, "
+            f"A network with {UNITS} neurons after {steps:,} steps of training: a map of 27 letters, its loss, "
             f"{loss:.2f} nats per letter, and bars for the letter after “{self.context}”. The largest is "
             f"“{letter(int(p.argmax()))}” with {p.max():.2f}."
         )

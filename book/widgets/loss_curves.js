@@ -186,7 +186,7 @@ export default widget(frame => {
       return { words, color, from, y: cy, above: Math.min(...under) - 8, below: Math.max(...under) + 18 };
     }).filter(one => one.words).sort((a, b) => a.y - b.y);
     if (labeled) marks.push(text(`after ${count(Math.round(step), "step")}`, Math.min(right, Math.max(left + 40, x)),
-      top - 4, x > right - 50 ? "end" : "middle", { class: "nw-loss-halo nw-loss-after" }));
+      bottom - 14, x > right - 50 ? "end" : "middle", { class: "nw-loss-halo nw-loss-after" }));
     if (labeled && curves.length <= LABELED) {
       const taken = lineLabels.filter(([, atLeft]) => atLeft === (x < width / 2)).map(([y]) => y), low = bottom - 5;
       const wanted = found.map(({ above, below }, i) =>
@@ -255,7 +255,7 @@ export default widget(frame => {
         tested && cell(held, heldAt === step ? null : heldAt));
     });
     const heads = [`After ${stepText(step)} step${step === 1 ? "" : "s"}`,
-      smooth > 1 ? `training, mean of ${smooth}` : "training", tested && "held-out"];
+      smooth > 1 ? `training, averaged over ${count(smooth, "step")}` : "training", tested && "held-out"];
     table.replaceChildren(h("thead", {}, h("tr", {}, heads.map(words => words && h("th", { scope: "col" }, words)))),
       h("tbody", {}, rows));
   }
@@ -369,7 +369,7 @@ export default widget(frame => {
     const [heads, T] = attention.shape, head = Math.min(wanted, heads - 1);
     const weights = unpack(attention).values.slice(head * T * T, (head + 1) * T * T), look = weights.slice((T - 1) * T);
     const causal = weights.every((w, i) => i % T <= Math.floor(i / T) || w === 0), most = argmax(look);
-    looks.textContent = `${visible(last(prompt))} looks most at position ${most}, ${visible(prompt[most])}: `
+    looks.textContent = `${visible(last(prompt))} attends most to position ${most}, ${visible(prompt[most])}: `
       + number(look[most], 2);
     const label = `Attention after ${stepText(step)} steps${heads > 1 ? `, head ${head + 1}` : ""}: the last token, `
       + `${looks.textContent}.`;
@@ -409,7 +409,7 @@ export default widget(frame => {
       live.left !== null && `${clock(live.left)} left`, live.rate !== null && `learning rate now ${number(live.rate)}`];
     status.replaceChildren(h("progress", { max: live.steps, value: live.step, "aria-label": "steps done" }),
       ...facts.map(fact => h("span", {}, fact)));
-    main.textContent = live.state === "running" ? "Pause" : "Go on";
+    main.textContent = live.state === "running" ? "Pause" : "Resume";
     enable(goes, one, end);
     rate.field.hidden = !goes;
     if (document.activeElement !== rate.input || Math.abs(rateOf() / live.peak - 1) > 0.2)

@@ -200,7 +200,7 @@ class LossCurves(Widget):
             except (ValueError, RuntimeError) as error:
                 problem = str(error)
         elif what != "all":
-            problem = "This run is gone, because another one replaced it. Run its cell again."
+            problem = "A newer run replaced this one. To get it back, run its cell again."
         self._tell(whole=what == "all", now=True, problem=problem)
 
     def close(self):

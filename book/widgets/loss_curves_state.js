@@ -141,7 +141,7 @@ export function notesOf({ curves, means }, top) {
   const ends = curves.filter(c => c.note).map(({ broken, name, note }) =>
     `${broken ? "× " : ""}${name ? `${name}: ` : ""}${note}`);
   const gone = curves.filter((c, i) => means[i].some(v => v > top) && c.y.some(v => v > top)).map(({ name, x, y }) =>
-    `▲ ${name || "The loss"} leaves the chart at step ${whole(Math.round(x[y.findIndex(v => v > top)]))}. `
+    `▲ ${name || "The loss"} goes off the chart at step ${whole(Math.round(x[y.findIndex(v => v > top)]))}. `
     + "The log scale shows where it goes.");
   const each = Math.max(...curves.map(c => c.each));
   return [...ends, ...gone, ...(each > 1 ? [`Each point is the mean of ${each} steps.`] : [])];

@@ -108,8 +108,8 @@ export default widget(frame => {
     class: "nw-merge-text", rows: 2, maxlength: 1e6, dir: "auto", spellcheck: "false",
     oninput: () => put(model, { text: box.value }),
   });
-  const toBytes = button("Bytes", () => jump(0)), back = button("◂ Back", () => jump(now() - 1));
-  const forth = button("Next ▸", () => jump(now() + 1)), toAll = button("All", () => jump(Infinity));
+  const toBytes = button("No merges", () => jump(0)), back = button("◂ Back", () => jump(now() - 1));
+  const forth = button("Next ▸", () => jump(now() + 1)), toAll = button("All merges", () => jump(Infinity));
   const rates = h("p", { class: "nw-muted" });
   const bars = /** @type {const} */ (["bytes", "characters", "tokens", "words"])
     .map(name => ({ name, bar: h("i", { class: "nw-moves" }), shown: h("span") }));
@@ -119,7 +119,8 @@ export default widget(frame => {
     h("label", { class: "nw-merge-typed" }, h("span", { class: "nw-muted" }, "Text to cut into tokens"), box),
     more(h("div", { class: "nw-row" }, toBytes, back, forth, toAll,
       select(frame, "under", "Below each token", [["ids", "its id"], ["bytes", "its bytes"]])),
-    h("div", { class: "nw-merge-bars", role: "group", "aria-label": "How long the text is" },
+    h("div", { class: "nw-merge-bars", role: "group",
+      "aria-label": "Length of the text in bytes, characters, tokens, and words" },
       bars.flatMap(({ name, bar, shown }) =>
         [h("span", {}, name), h("div", { class: `nw-merge-bar nw-merge-of-${name}` }, bar), shown])),
     rates));
@@ -224,7 +225,7 @@ export default widget(frame => {
     if (!it || open === null)
       return detail.replaceChildren(drawn.length ? "Click a box to see how it grew." : "");
     const bytes = tokens.bytes[it.id], twigs = treeOf(it.id, tokens).filter(({ rank }) => rank >= 0).length;
-    const story = it.id >= tokens.size ? "It's a special token, never cut."
+    const story = it.id >= tokens.size ? "It's a special token, so it's never cut."
       : twigs ? `${count(twigs, "merge")} made it.` : "It's a single byte.";
     detail.replaceChildren(
       `Token ${whole(open + 1)} is `, token(it.id), `: id ${whole(it.id)}, bytes ${bytesShown(bytes)}. ${story}`,
@@ -256,7 +257,7 @@ export default widget(frame => {
     const [a, b] = tokens.merges.slice(2 * rank, 2 * rank + 2);
     return [`Merge ${whole(step)}: `, token(a), " + ", token(b), " → ", token(256 + rank),
       `, ${times(all.steps[step - 1][1])} here. `
-      + `Learned as number ${whole(rank + 1)} of ${whole(tokens.merges.length / 2)}.`];
+      + `In training, it was merge ${whole(rank + 1)} of ${whole(tokens.merges.length / 2)}.`];
   }
 
   on("text step under", () => {
@@ -277,7 +278,7 @@ export default widget(frame => {
     told.replaceChildren(...story(step, rank));
     note.textContent = [
       ids.length > DRAWN && `Only the first ${DRAWN} of ${whole(ids.length)} tokens are drawn, but all are counted.`,
-      /\p{Surrogate}/u.test(given) && "Half of a character is missing its other half; it counts as �.",
+      /\p{Surrogate}/u.test(given) && "The text contains half a character; it counts as �.",
     ].filter(Boolean).join(" ");
     draw(ids.slice(0, DRAWN), 256 + rank, same && step !== shownStep);
     shownStep = step;

@@ -86,10 +86,10 @@ export function verdict(p, { darts, ids }, names) {
   if (n === 0) return "";
   if (p[best] === 1) return `The whole stick is ${top}, so every dart hits it.`;
   if (n === 1) {
-    const where = `The dart landed at ${share(darts[0])}, in the piece of “${names[ids[0]]}”`;
+    const where = `The dart landed at ${share(darts[0])}, in “${names[ids[0]]}”'s piece`;
     const odds = `${share(p[best])} of the stick, so about ${Math.round(100 * (1 - p[best]))} of 100 darts miss it.`;
     const missed = `. The most probable token, ${top}, has `;
-    return where + (ids[0] === best ? ", the most probable token. It has " : missed) + odds;
+    return where + (ids[0] === best ? `. ${top} is the most probable token, with ` : missed) + odds;
   }
   const hits = ids.filter(id => id === best).length, expected = n * p[best];
   const spread = number(Math.sqrt(expected * (1 - p[best])), 2);
@@ -259,10 +259,10 @@ export default widget(frame => {
     more(
       h("div", { class: "nw-row" }, h("span", {}, "Throw"),
         [1, 10, 1000].map(n => button(whole(n), throwing(n), { "aria-label": `Throw ${n}` })),
-        button("Clear", clear), numberBox(frame, "seed", "seed"),
-        select(frame, "axis", "axis up to", [1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01].map(x => [x, String(x)]))),
+        button("Clear", clear), numberBox(frame, "seed", "Seed"),
+        select(frame, "axis", "Axis up to", [1, 0.5, 0.2, 0.1, 0.05, 0.02, 0.01].map(x => [x, String(x)]))),
       ordered,
-      sets[1][0], movable && checkbox(frame, "compare", "compare with a second setting (same darts)"), sets[1][1],
+      sets[1][0], movable && checkbox(frame, "compare", "Compare with a second setting (same darts)"), sets[1][1],
       movable && h("table", { class: "nw-next-facts" },
         h("thead", {}, h("tr", {}, h("td"), titles.map(t => h("th", { scope: "col" }, t)))),
         h("tbody", {}, measures))));
@@ -361,7 +361,7 @@ export default widget(frame => {
   function stale(used) {
     const off = [NaN, V, 1, 0], changed = SETTING.map((_, j) => j).filter(j => used[1 + j] !== off[j]);
     const setting = changed.map(j => `${SETTING[j].replace("_", "-")} ${number(used[1 + j])}`).join(", ");
-    return `These darts used seed ${used[0]}, ${setting}. Press ▶ to throw at the stick as it is now. `;
+    return `These darts used seed ${used[0]}, ${setting}. Press ▶ to throw at the current stick. `;
   }
 
   /** The first tokens drawn, in order; those the other setting drew differently stand out. @param {boolean} two */
@@ -418,10 +418,10 @@ export default widget(frame => {
     const name = isCut(i) ? "Cut off" : isOthers(i) ? count(V - order.length, "other token") : `“${names[order[i]]}”`;
     told.textContent = both.map(({ p, cut }, k) => {
       const hits = inRow(tally(thrown[k].ids, n, V), i), letter = both.length > 1 ? `${"AB"[k]}: ` : "";
-      const dashed = `${share(inRow(own.p, i))} at temperature 1 with nothing cut, dashed`;
+      const dashed = `dashed: ${share(inRow(own.p, i))} at temperature 1 with nothing cut`;
       return `${letter}${name}: ${share(isCut(i) ? cut : inRow(p, i))} of the stick`
-        + (movable && !isCut(i) ? ` (${dashed})` : "") + (i === 0 ? ", ◆ the most" : "")
-        + (n > 0 && !isCut(i) ? `; ${whole(hits)} of ${count(n, "dart")} hit it, a share of ${share(hits / n)}` : "");
+        + (movable && !isCut(i) ? ` (${dashed})` : "") + (i === 0 ? ", ◆ most probable" : "")
+        + (n > 0 && !isCut(i) ? `; ${whole(hits)} of ${count(n, "dart")} hit it (${share(hits / n)})` : "");
     }).join(". ") + ".";
   }
   /** @param {Event} event */

@@ -124,7 +124,7 @@ class NextToken(TwoSettings):
         y, sets = np.arange(len(shown)), [("", "A: ", plots.BLUE, None), ("_b", "B: ", plots.ORANGE, "////")]
         ax = plots.new_axes(height=0.9 + 0.25 * len(shown) + 0.6 * self.compare)
         if self.controls:
-            outline = {"fill": False, "edgecolor": plots.MUTED, "linestyle": "--", "label": "nothing changed"}
+            outline = {"fill": False, "edgecolor": plots.MUTED, "linestyle": "--", "label": "unchanged"}
             ax.barh(y, model[shown], height=0.82, **outline)
         for k, (which, letter, color, hatch) in enumerate(sets[: 1 + self.compare]):
             height, p = 0.64 / (1 + self.compare), self.distribution(which)

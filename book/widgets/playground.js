@@ -33,11 +33,11 @@ const TRAITS = ["seed", "prompt", "after", "branches", "node", "node_b", "compar
 export function promptProblem(prompt, pieces, V, context) {
   const unknown = [...new Set(pieces.filter(({ id }) => id === null).map(({ text }) => text))];
   const quoted = unknown.slice(0, 5).map(text => `“${visible(text)}”`).join(", ") + (unknown.length > 5 ? ", …" : "");
-  const lacks = `its ${count(V, "token")} don't include`;
   const { length } = idsOf(pieces), cut = windowStart(length, context);
   if (!prompt.trim()) return "The prompt is empty. Type something, such as “Write a poem about a cat.”";
-  if (!length) return `The model can't read any of this, because ${lacks} ${quoted}. Type something else.`;
-  const problems = unknown.length ? [`The model skips what ${lacks}: ${quoted}.`] : [];
+  if (!length) return `The model can't read any of this, because its ${count(V, "token")} `
+    + `don't include ${quoted}. Type something else.`;
+  const problems = unknown.length ? [`Not in the model's vocabulary, so skipped: ${quoted}.`] : [];
   if (cut) problems.push(`The prompt has ${count(length, "token")}; the model reads only the last ${length - cut}, `
     + `because it reads at most ${context}.`);
   return problems.join(" ");
@@ -50,12 +50,12 @@ const idsOf = pieces => pieces.flatMap(({ id }) => (id === null ? [] : [id]));
 const NOTES = {
   ended: () => "The model ended its text.",
   over: () => "This text has ended. Go back, or click a token and pick another in its place.",
-  full: () => `The tree holds ${whole(NODES)} tokens, and that's all there's room for. Type another prompt to go on.`,
+  full: () => `The tree is full (${whole(NODES)} tokens). Type another prompt to start a new one.`,
   paused: ({ tokens }) => `Paused after ${count(tokens, "token")}. Press ▶ to go on.`,
-  took: ({ id }, label) => `Took “${label(id)}”.`,
+  took: ({ id }, label) => `You picked “${label(id)}”.`,
   branch: () => "This is the end of that branch.",
   copied: () => "Copied.",
-  "no clipboard": () => "Your browser doesn't let this page copy. Select the text and copy it yourself.",
+  "no clipboard": () => "Your browser won't let this page copy text. Select the text and copy it yourself.",
 };
 
 /**
@@ -220,8 +220,8 @@ export default widget(frame => {
   const runButton = button("▶ Write", () => write("run"), { class: "nw-go nw-play-run" });
   const stepButton = button("Step", () => write("step"));
   const backButton = button("Back", () => send({ type: "back" }));
-  const homeButton = button("To the prompt", () => send({ type: "home" }));
-  const againButton = button("Write again", () => send({ type: "again" }));
+  const homeButton = button("Back to the prompt", () => send({ type: "home" }));
+  const againButton = button("Rewrite with these settings", () => send({ type: "again" }));
   const newSeed = () => put(model, { seed: (get("seed") + 1) % 2 ** 32 });
   const seedButton = button("New seed", newSeed);
   const said = h("p", { class: "nw-play-said", role: "status" });
@@ -236,10 +236,10 @@ export default widget(frame => {
   const choice = (name, label, values) => select(frame, name, label, values.map(value => [value, value]));
   const folded = more(
     h("div", { class: "nw-row" }, stepButton, backButton, homeButton, againButton, button("Copy text", copy)),
-    h("div", { class: "nw-row" }, choice("speed", "speed", ["slow", "fast", "instant"]),
-      numberBox(frame, "seed", "seed"), seedButton, counter),
-    get("examples").length > 0 && choice("prompt", "other prompts", get("examples")), chips, counted,
-    cuts[0], checkbox(frame, "compare", "compare with a second setting (same darts)"), cuts[1],
+    h("div", { class: "nw-row" }, choice("speed", "Speed", ["slow", "fast", "instant"]),
+      numberBox(frame, "seed", "Seed"), seedButton, counter),
+    get("examples").length > 0 && choice("prompt", "Example prompts", get("examples")), chips, counted,
+    cuts[0], checkbox(frame, "compare", "Compare with a second setting (same darts)"), cuts[1],
     table.element, attention.element);
   folded.open = get("look");
   root.append(
@@ -250,7 +250,7 @@ export default widget(frame => {
   function showPrompt(prompt, pieces) {
     const { length } = state.ids, from = Math.max(0, pieces.length - CHIPS);
     if (box.value !== prompt) box.value = prompt;
-    chips.replaceChildren(from ? h("span", { class: "nw-muted" }, `… ${whole(from)} before`) : "",
+    chips.replaceChildren(from ? h("span", { class: "nw-muted" }, `… ${count(from, "earlier token")}`) : "",
       ...pieces.slice(from).map(({ id, text }) =>
         h("span", { class: id === null ? "nw-token nw-play-unknown" : "nw-token" }, visible(text))));
     counted.textContent = length ? `${count(length, "token")}; the model reads up to ${context}` : "";
@@ -268,7 +268,7 @@ export default widget(frame => {
     const begun = h("span", { class: "nw-muted" }), body = h("span"), title = h("span");
     const cursor = h("span", { class: "nw-play-cursor", "aria-hidden": "true" }, "▏");
     const text = h("div", { class: "nw-play-text", role: "group", dir: "auto" }, begun, body, cursor);
-    const here = button("End the text here", () => send({ type: "end" }), { hidden: true });
+    const here = button("Go back to here", () => send({ type: "end" }), { hidden: true });
     const rows = Array.from({ length: Math.min(BARS, V) }, () => bar(k));
     const bars = h("div", { class: "nw-play-bars", role: "group", "aria-label": "Tokens to pick from" },
       rows.map(row => row.element));
@@ -337,7 +337,7 @@ export default widget(frame => {
         part.told = p;
         const odds = `probability ${share(Math.exp(p))}, rank ${rankAt(node)}`;
         element.className = `nw-level${surpriseLevel(p)}`;
-        element.title = `${odds}. The darker, the more surprising.`;
+        element.title = `${odds}. Darker means more surprising.`;
         element.setAttribute("aria-label", `${label(idOf(node))}, ${odds}`);
       });
       if (low) toEnd(); // what's being written stays in sight, unless the reader has scrolled up
@@ -447,7 +447,7 @@ export default widget(frame => {
       value.textContent = share(now.p);
       mark.textContent = (now.best ? "◆" : "") + (now.drawn ? "●" : "");
       element.classList.toggle("nw-play-there", now.there);
-      const words = [`probability ${share(now.p)}`, now.best && "most probable", now.drawn && "drawn by the seed",
+      const words = [`probability ${share(now.p)}`, now.best && "most probable", now.drawn && "drawn with this seed",
         now.there && "in the text"].filter(Boolean);
       element.setAttribute("aria-label", [label(id), ...words].join(", "));
       element.title = [...words, `at temperature 1, with nothing cut: ${share(now.own)} (dashed)`].join("; ");
@@ -463,13 +463,14 @@ export default widget(frame => {
 
   // Who looks at whom, for the text as it is: drawn when asked for, and not while the model writes.
   function attentionView() {
-    const options = (/** @type {string} */ name, /** @type {number} */ most) =>
-      select(frame, name, name, Array.from({ length: most }, (_, i) => [i + 1, String(i + 1)]));
+    /** @type {(name: string, label: string, most: number) => HTMLElement} */
+    const options = (name, label, most) =>
+      select(frame, name, label, Array.from({ length: most }, (_, i) => [i + 1, String(i + 1)]));
     const host = h("div"), told = h("p", { class: "nw-muted" });
-    const choices = h("div", { class: "nw-row" }, options("layer", layers), options("head", heads));
+    const choices = h("div", { class: "nw-row" }, options("layer", "Block", layers), options("head", "Head", heads));
     const inside = h("div", {}, choices, told, host);
     const element = h("div", { class: "nw-play-look" },
-      checkbox(frame, "look", "show where each token looks: attention"), inside);
+      checkbox(frame, "look", "Show attention: where each token looks"), inside);
     let picture = /** @type {ReturnType<typeof drawHead> | null} */ (null), made = "";
     function show() {
       inside.hidden = !get("look");
@@ -485,11 +486,11 @@ export default widget(frame => {
       const mark = row => {
         const look = weights.subarray(row * T, (row + 1) * T), most = argmax(look);
         picture?.mark({ row });
-        told.textContent = `“${tokens[row]}” (${row}) looks most at “${tokens[most]}” (${most}), `
+        told.textContent = `“${tokens[row]}” (${row}) attends most to “${tokens[most]}” (${most}), `
           + `with weight ${share(look[most])}. Click another row.`;
       };
       const shown = { tokens, weights, causal: true, arcs: T <= 64,
-        label: `Attention weights of layer ${layer}, head ${head}, for ${count(T, "token")}`,
+        label: `Attention weights of block ${layer}, head ${head}, for ${count(T, "token")}`,
         pick: (/** @type {{ row?: number }} */ { row = -1 }) => { if (row >= 0) mark(row); } };
       if (picture) picture.show(shown);
       else picture = drawHead(host, { cleanup, ...shown });

@@ -91,7 +91,7 @@ export default widget(frame => {
   const told = h("div", { class: "nw-predict-told", role: "status" });
   // A form keeps the radio buttons of two questions apart. JupyterLab keeps Enter from submitting it, so we read keys.
   root.append(h("form", {
-    class: "nw-predict", novalidate: true, onsubmit: event => event.preventDefault(),
+    class: "nw-predict", "aria-label": "Predict first", novalidate: true, onsubmit: event => event.preventDefault(),
     onkeydown: event => { if (event.key === "Enter" && event.target instanceof HTMLInputElement) safely(submit); },
   }, h("fieldset", {}, legend, choices), h("div", { class: "nw-row" }, commit, other), told));
 
@@ -165,7 +165,7 @@ export default widget(frame => {
     if (!isNumber()) mark(guess);
     else if (guess === null || (typeof guess === "number" && Number(inputs()[0].value) !== guess))
       inputs()[0].value = guess ?? "";
-    other.textContent = guess === null ? "I don’t want to guess" : "Ask me again";
+    other.textContent = guess === null ? "I don't want to guess" : "Ask me again";
     changed();
     if (guess === null) return;
     const asked = { options, answer, near: get("near"), wrong: get("wrong") };

@@ -136,7 +136,8 @@ def _number(answer, within, off, wrong, rest) -> dict:
         if value is not None and (not _finite(value) or value < 0):
             raise ValueError(f"{name} must be a number of at least 0; got {value!r}.")
     if off is None and answer == 0:
-        raise ValueError("An answer of 0 needs off, how far from 0 a guess may be: a share of 0 is 0.")
+        share = f"{10 if within is None else 100 * within:g}%"
+        raise ValueError(f"If the answer is 0, pass off (how far off a guess may be), because {share} of 0 is still 0.")
     off = float(off if off is not None else abs(answer) * (0.1 if within is None else within))
     for name in ("low", "high"):
         if rest.get(name) is not None and not _finite(rest[name]):

@@ -37,7 +37,8 @@ export function settingSliders(frame, which, V, names = SETTING) {
     shown: (/** @type {number} */ k) => (k >= V ? `all ${number(V)}` : number(k)),
   };
   return names.map(name => slider(frame, name + which, {
-    label: [name.replace("_", "-"), which && h("span", { class: "nw-visually-hidden" }, " of setting B")],
+    label: [name[0].toUpperCase() + name.slice(1).replace("_", "-"),
+      which && h("span", { class: "nw-visually-hidden" }, " of setting B")],
     ...(name === "top_k" ? top_k : name === "temperature" ? { shown, step: 0.05 } : { shown }),
   }));
 }

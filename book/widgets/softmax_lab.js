@@ -84,10 +84,10 @@ export function movedBy(method, z, shift, divided = true) {
   return now && before ? Math.max(...now.map((v, i) => Math.abs(v - before[i]))) : NaN;
 }
 
-/** Scores that make a point, for n tokens.
+/** Example scores, for n tokens.
  * @type {[words: string, make: (n: number, given: number[]) => Record<string, unknown>][]} */
 const PRESETS = [
-  ["As given", (_, given) => ({ scores: given, shift: 0 })],
+  ["Original scores", (_, given) => ({ scores: given, shift: 0 })],
   ["All equal", n => ({ scores: Array(n).fill(0), shift: 0 })],
   ["One large", n => ({ scores: [LIMIT, ...Array(n - 1).fill(0)], shift: 0 })],
   ["All negative", n => ({ scores: Array.from({ length: n }, (_, i) => -1 - i), shift: 0 })],
@@ -123,8 +123,8 @@ export function notice(method, names, z, shift, divided = true) {
   if (method === "plain") {
     const low = p?.findIndex(v => v < 0) ?? -1;
     if (p === null) return "The scores sum to 0, so plain division has nothing to divide by.";
-    if (sum(z) < 0) return "The sum is below 0, so plain division flips the order: the lowest score gets most.";
-    if (low >= 0) return `${quoted(names[low])} gets ${number(p[low])} of the whole, and a share can't be below 0.`;
+    if (sum(z) < 0) return "The sum is below 0, so plain division flips the order: the lowest score gets the most.";
+    if (low >= 0) return `${quoted(names[low])} gets ${number(p[low])}, and a probability can't be negative.`;
   }
   if (shift !== 0) {
     const by = `Adding ${number(shift)} to every score`, moved = movedBy(method, z, shift, divided);
@@ -144,7 +144,7 @@ export function notice(method, names, z, shift, divided = true) {
   if (Math.abs(total - 1) > 1e-9) return `Each score is judged on its own, so the sum isn't 1 but ${number(total)}.`;
   const full = method === "tanh" ? 2.5 : 5, ceiling = names.filter((_, i) => z[i] >= full);
   if (ceiling.length > 1) return `${listed(ceiling)} have hit the ceiling, and get nearly the same share.`;
-  return `From about ${full} up, ${NAMES[method]} is almost at its ceiling, and higher scores get no larger share.`;
+  return `From about ${full} up, ${NAMES[method]} is almost at its ceiling, and raising a score further hardly helps.`;
 }
 
 /** What's wrong with these shares, in a few words. @param {number[] | null} p */
@@ -161,19 +161,21 @@ export const flaw = p => (p === null ? "sum 0" : p.some(v => v < 0) ? "below 0"
  */
 export function pushNotice(method, names, p, gradient, target) {
   const right = quoted(names[target]);
-  if (p === null) return "The scores sum to 0, so there are no shares, no loss, and nothing pushes.";
-  if (gradient === null) return `The share of ${right} isn't above 0, so it has no logarithm, and nothing pushes.`;
-  if (method === "argmax") return "A small change of a score changes nothing here, so there's no slope to train with.";
+  if (p === null) return "The scores sum to 0, so there are no probabilities, no loss, and no pushes.";
+  if (gradient === null) return `${right} isn't above 0, so it has no logarithm, and there's no push.`;
+  if (method === "argmax") return "A small change in a score changes nothing here, so there's no slope to train with.";
   const order = ranking(gradient.map(Math.abs)), size = Math.abs(gradient[order[0]]);
   const worst = ranking(p.map((v, i) => (i === target ? -Infinity : v)))[0];
   const dir = gradient[order[0]] < 0 ? "up" : "down";
-  if (size < 0.01) return p[target] > 0.9 ? `${right} is right and has nearly everything, so nothing pushes much.`
-    : `Nothing pushes more than ${number(size, 2)}, although ${right} is right: that's saturation.`;
+  if (size < 0.01) return p[target] > 0.9
+    ? `${right} is the right token and already has nearly everything, so the pushes are tiny.`
+    : `${right} is the right token, yet no push is larger than ${number(size, 2)}. That's saturation.`;
   if (method === "softmax" && p[target] < 0.2)
-    return `The shares are wrong, and the pushes strong: ${right} goes up by ${short(-gradient[target], 2)}, `
+    return `The prediction is far off, so the pushes are strong: ${right} goes up by ${short(-gradient[target], 2)}, `
       + `and ${quoted(names[worst])} down by ${short(gradient[worst], 2)}.`;
   if (method === "softmax")
-    return `Each push is y − p: up by what ${right} lacks, and down by what each of the others has.`;
+    return `Each push is y − p: ${right} goes up by what it's missing, and every other token goes down by its own `
+      + "probability.";
   const stuck = p[worst] > p[target] && Math.abs(gradient[worst]) < 0.01;
   if (stuck)
     return `${quoted(names[worst])} is too high, yet nothing pushes it down: it's at ${NAMES[method]}'s ceiling.`;
@@ -186,7 +188,7 @@ export function pushNotice(method, names, p, gradient, target) {
  * @param {number[][] | null} table
  */
 export function explained(method, table) {
-  if (!table) return "The scores sum to 0, so there are no shares and no slopes.";
+  if (!table) return "The scores sum to 0, so there are no probabilities and no slopes.";
   if (method === "argmax") return "Every slope is 0, so gradients can't train this.";
   const largest = Math.max(...table.flat().map(Math.abs)), said = [`The steepest slope is ${number(largest, 2)}.`];
   if (largest < 0.01) said.push("That's saturation: no score moves any share by much.");
@@ -478,11 +480,11 @@ export default widget(frame => {
   const headRow = words => h("thead", {}, h("tr", {}, words.map(word => h("th", { scope: "col" }, word))));
   const everything = table("Scores, and what five methods make of them", headRow(["", "score", ...METHODS]),
     h("tbody", {}, names.map((name, i) => h("tr", {}, rowHead(name), cells[i]))),
-    h("tfoot", {}, ["sum", "min", "max", "moved by the shift"].map((word, i) =>
+    h("tfoot", {}, ["sum", "min", "max", "change from the shift"].map((word, i) =>
       h("tr", {}, rowHead(word), cells[n + i]))));
   const all = Array.from({ length: n + 1 }, (_, i) => i), slopes = all.map(() => all.map(() => h("td")));
   const lossName = rowHead(""), says = h("p", { class: "nw-lab-says nw-muted" });
-  const jacobian = table("Slopes", headRow(["slope of ↓ if", ...names.map(name => `${name} rises`), "all rise"]),
+  const jacobian = table("Slopes", headRow(["slope of ↓ when", ...names.map(name => `${name} rises`), "all rise"]),
     h("tbody", {}, slopes.map((row, i) => h("tr", {}, i < n ? rowHead(`p(${names[i]})`) : lossName, row))));
   const push = button("▶ Push", () => {
     const z = readScores(model), shifted = z.map(v => v + model.get("shift"));
@@ -491,17 +493,17 @@ export default widget(frame => {
   }, { class: "nw-go", title: "One step of gradient descent with a learning rate of 1" });
 
   root.append(
-    primary(gradients ? push : "", choice(frame, "method", "What makes shares of the scores",
+    primary(gradients ? push : "", choice(frame, "method", "Method",
       METHODS.map(method => [method, NAMES[method]]))),
     h("div", { class: "nw-drawing" }, svg), noticed,
     gradients ? h("div", { class: "nw-row" },
       select(frame, "target", "The right token", names.map((name, i) => [i, name]))) : "",
     more(
-      h("div", { class: "nw-row", role: "group", "aria-label": "Scores that make a point" },
+      h("div", { class: "nw-row", role: "group", "aria-label": "Example scores" },
         PRESETS.map(([words, make]) => button(words, () => put(model, make(n, model.get("start")))))),
       h("div", { class: "nw-controls" },
         slider(frame, "shift", {
-          label: "Added to all scores", low: -100, high: 100, step: 0.5,
+          label: "Add to all scores", low: -100, high: 100, step: 0.5,
           shown: v => (v > 0 ? "+" : "") + number(v),
           to: x => Math.sign(x) * x * x, from: x => Math.sign(x) * Math.sqrt(Math.abs(x)), // finer steps near 0
         }),

@@ -389,7 +389,7 @@ def test_numbers_by_hand():
     assert two({"a": -2, "b": -2}).message == "Look at `a`. You swapped them.\nStill to do: c."
     for answer, says in [
         ({"c": 7}, "Look at `c`. You swapped them."),
-        ({"b": 2}, "Look at `b`. It isn't `2`, but only the sign is wrong."),
+        ({"b": 2}, "Look at `b`. It isn't `2`. Only the sign is wrong."),
         ({"a": 1.52}, "Look at `a`. It isn't `1.52`, but that's close. Give three digits."),
         ({"a": 1.54}, "Look at `a`. It isn't `1.54`."),
         ({"b": -1.99}, "Look at `b`. It isn't `-1.99`."),  # a whole number has no more digits to give

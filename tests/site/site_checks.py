@@ -43,7 +43,7 @@ LEANER = """() => {
 }"""
 # What has the focus: its kind, and all that a key could change. A place in the text is ticked off.
 FOCUSED = """() => {
-    const e = document.activeElement, told = e.closest('form')?.querySelector('[role=status]').textContent;
+    const e = document.activeElement, told = e.closest('form')?.querySelector('[role=status]')?.textContent;
     const kind = e.textContent === 'Commit' ? 'commit' : e.tagName === 'INPUT' ? e.type : e.tagName.toLowerCase();
     e.dataset.reached = '';
     return {
@@ -132,15 +132,17 @@ def widgets(page) -> list[str]:
     question that covers what comes below it gets no guess.
     """
     page.wait_for_function(MOUNTED)
-    for decline in page.locator(".nw-predict-other").all():
+    for decline in page.locator(".nw-predict-other:not([inert] *)").all():
         decline.click()
     page.evaluate(PAINTED)
     complaints = [f"widget: {text}" for text in page.locator("figure.nw-widget .nw-problem").all_inner_texts()]
-    figures = page.locator("figure.nw-mounted .nw")
+    figures = page.locator("figure.nw-mounted .nw:not([inert] *)")
     for i in range(figures.count()):
         live = figures.nth(i)
         sliders, buttons = (live.locator(f"{kind}:visible:enabled") for kind in ("input[type=range]", "button"))
         tries = [(sliders.first, key) for key in ("ArrowRight", "ArrowLeft") if sliders.count()]
+        drawings = live.locator("[role=application]:visible")
+        tries += [(drawings.first, key) for key in ("ArrowUp", "ArrowDown") if drawings.count()]
         for control, key in [*tries, *[(button, "Enter") for button in buttons.all()[:2]]]:
             control.focus()
             page.evaluate(PAINTED)  # a figure that loses the focus, or is still laid out, may paint once more

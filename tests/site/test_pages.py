@@ -133,7 +133,7 @@ def test_the_page_checks_answers_as_python_does(page, name):
             )
             known = any(hint in here.message for _, hint in checker.wrong)
             assert known == any(hint in there["message"] for _, hint in checker.wrong), answer
-            for part in ("only the sign", "that's close", "not as a percentage"):
+            for part in ("Only the sign", "that's close", "not as a percentage"):
                 assert (part in here.message) == (part in there["message"]), answer
 
 
@@ -259,10 +259,10 @@ def test_the_wall_has_every_widget_live(site, browser):
     with watch as (page, complaints):
         page.goto(address)
         site_checks.settle(page)
-        names = page.locator(".nw-mini > p > b").all_inner_texts()
+        names = page.locator(".nw-mini > p > code").all_inner_texts()
         assert set(names) == {name for name in WIDGETS if name[0].isupper()}
         assert page.locator(".nw-mini .nw-problem").count() == 0
-        card = page.locator(".nw-mini", has=page.locator("p > b", has_text=re.compile("^Descent$")))
+        card = page.locator(".nw-mini", has=page.locator("p > code", has_text=re.compile("^Descent$")))
         small = card.locator(".nw-live").bounding_box()["width"]
         card.get_by_role("button", name="Try it here").click()
         assert card.locator(".nw-live").bounding_box()["width"] > 1.4 * small

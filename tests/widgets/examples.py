@@ -118,7 +118,7 @@ def descent(**options) -> Descent:
 
 
 def softmax_lab(**options) -> SoftmaxLab:
-    return SoftmaxLab(title="How do scores become shares?", caption="Drag a score, or pick a rival.", **options)
+    return SoftmaxLab(title="How do scores become probabilities?", caption="Drag a score, or pick a rival.", **options)
 
 
 @cache
@@ -156,14 +156,14 @@ def attention_motion(**options) -> AttentionMotion:
         "v": [[0.0, 1.5], [1.5, 0.2], [-1.0, -0.8]],
     } | options  # fmt: skip
     return AttentionMotion(
-        ["poem", "cat", "its"], title="How does its find the cat?", caption="Drag an arrow.", **given
+        ["poem", "cat", "its"], title="How does “its” find the cat?", caption="Drag an arrow.", **given
     )
 
 
 def glass_gpt(**options) -> GlassGPT:
     options = {"after": "\n", "pick": ["look", 1, 0, 5]} | options
     return GlassGPT(
-        *load_gpt("poems"), SENTENCE, title="What happens inside a GPT?", caption="One lane per token.", **options
+        *load_gpt("poems"), SENTENCE, title="What happens inside a GPT?", caption="One row per token.", **options
     )
 
 

@@ -36,7 +36,7 @@ EYE = np.eye(3)
         (None, EYE, {}, "tokens must be a list of labels or a string; got None."),
         ("abcd", EYE, {}, "got 4 tokens with 3 rows and 3 columns."),
         ("abc", EYE[:2], {"keys": "abc"}, "got 3 tokens and 3 keys with 2 rows and 3 columns."),
-        ("abc", EYE * 0.5, {}, "The weights of a row must sum to 1; got 0.5 in row 0 of layer 1, head 1."),
+        ("abc", EYE * 0.5, {}, "The weights of a row must sum to 1; got 0.5 in row 0 of block 1, head 1."),
         ("abc", EYE * np.nan, {}, "got NaN or infinity."),
         ("abc", EYE - 1e-3, {}, "Each weight must be a number from 0 to 1; got -0.001."),
         ("abc", EYE[None, None, None], {}, "(T, S), (heads, T, S), or (layers, heads, T, S); got (1, 1, 1, 3, 3)."),
@@ -101,10 +101,10 @@ def test_the_still_says_what_it_shows():
     weights = drawn(2, 3, 4, 4)
     figure = AttentionMap("Cats", weights, layer=2, head=3, token=0)
     ax, row = figure.still(), weights[1, 2, 0]
-    assert ax.get_title(loc="left") == "layer 2, head 3" and np.allclose(ax.images[0].get_array(), weights[1, 2])
+    assert ax.get_title(loc="left") == "block 2, head 3" and np.allclose(ax.images[0].get_array(), weights[1, 2])
     assert [label.get_text() for label in ax.get_yticklabels()] == list("Cats")
     spread = entropy(weights).mean(axis=-1)
-    assert f"“C” at position 0 looks most at “{'Cats'[row.argmax()]}”" in figure.alt()
+    assert f"“C” at position 0 attends most to “{'Cats'[row.argmax()]}”" in figure.alt()
     assert f"{row.max():.2f}" in figure.alt() and f"{spread.min():.2f} to {spread.max():.2f} nats" in figure.alt()
 
 
@@ -276,8 +276,8 @@ def test_the_figure_in_a_page(opened):
         return f"{weights[layer, head, t, s]:.3f}"
 
     # at rest: the heads, the map, and its arcs
-    assert said(page) == f"“␣” (7) looks at “i” (2): {cell(7, 2)}"
-    assert titles(page) == ["Layer 2, head 1"] and page.locator(".nw-attention-lists").is_hidden()
+    assert said(page) == f"“␣” (7) attends to “i” (2): {cell(7, 2)}"
+    assert titles(page) == ["Block 2, head 1"] and page.locator(".nw-attention-lists").is_hidden()
     assert not page.locator(".nw-tip").count()
     spreads = [re.search(r"entropy (.*) nats", b.get_attribute("title"))[1] for b in heads(page).all()]
     assert spreads == [f"{e:.2f}" for e in entropy(weights).mean(axis=-1).ravel()]
@@ -286,31 +286,31 @@ def test_the_figure_in_a_page(opened):
     assert page.locator(".nw-attention-heads button[tabindex='0']").count() == 1
     page.locator(".nw-attention-heads button[tabindex='0']").focus()
     page.keyboard.press("ArrowUp")
-    assert titles(page) == ["Layer 1, head 1"] and said(page).endswith(cell(7, 2, 0, 0))
+    assert titles(page) == ["Block 1, head 1"] and said(page).endswith(cell(7, 2, 0, 0))
     page.keyboard.press("ArrowRight")
-    assert titles(page) == ["Layer 1, head 2"]
+    assert titles(page) == ["Block 1, head 2"]
     pressed = page.locator(".nw-attention-heads [aria-pressed=true]")
     assert pressed.count() == 1 and pressed.evaluate("e => e === document.activeElement && e.tabIndex === 0")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowLeft")
-    assert titles(page) == ["Layer 2, head 1"]
+    assert titles(page) == ["Block 2, head 1"]
 
     # sliders do what the map does
     page.locator("summary").click()
-    page.get_by_label("Token that looks (row)").focus()
+    page.get_by_label("Query token (row)").focus()
     page.keyboard.press("ArrowRight")
-    assert said(page) == f"“p” (8) looks at “i” (2): {cell(8, 2)}"
-    page.get_by_label("Token looked at (column)").focus()
+    assert said(page) == f"“p” (8) attends to “i” (2): {cell(8, 2)}"
+    page.get_by_label("Key token (column)").focus()
     page.keyboard.press("End")
-    assert said(page) == "“p” (8) looks at “m” (11): masked, because it comes later"
+    assert said(page) == "“p” (8) attends to “m” (11): masked, because it comes later"
 
     # two heads side by side, and swapped
     page.get_by_role("button", name="Compare two heads").press("Enter")
-    assert titles(page) == ["Left: Layer 2, head 2", "Right: Layer 2, head 1"]
-    page.get_by_label("Token looked at (column)").press("Home")
+    assert titles(page) == ["Left: Block 2, head 2", "Right: Block 2, head 1"]
+    page.get_by_label("Key token (column)").press("Home")
     assert said(page).endswith(f"{cell(8, 0, 1, 1)} | {cell(8, 0, 1, 0)}")
     page.get_by_role("button", name="Swap left and right").press("Enter")
-    assert titles(page) == ["Left: Layer 2, head 1", "Right: Layer 2, head 2"]
+    assert titles(page) == ["Left: Block 2, head 1", "Right: Block 2, head 2"]
     assert page.locator("[aria-pressed=true]").count() == 2
 
     # the scale
@@ -324,7 +324,7 @@ def test_the_figure_in_a_page(opened):
     # what a link must not say is left out
     wrong = "#widget=1&layer=77&head=3&token=-5&key=127&beside=[9,9]&tokens=[]"
     odd, more = opened(figure, address=wrong)
-    assert titles(odd)[0] == "Left: Layer 2, head 3" and said(odd).startswith("“W” (0) looks at “m” (11)")
+    assert titles(odd)[0] == "Left: Block 2, head 3" and said(odd).startswith("“W” (0) attends to “m” (11)")
     assert not complaints + more
 
 
@@ -345,8 +345,8 @@ def test_hovering_previews_and_a_click_opens_the_lists(opened):
 
     # the pointer: hovering shows a tip, leaving takes it back
     page.mouse.move(*spot(11, 6))
-    assert said(page) == f"“m” (11) looks at “a” (6): {weights[11, 6]:.3f}"
-    assert tip.inner_text() == f"“m” looks at “a”: {weights[11, 6]:.3f}" and lists.is_hidden()
+    assert said(page) == f"“m” (11) attends to “a” (6): {weights[11, 6]:.3f}"
+    assert tip.inner_text() == f"“m” attends to “a”: {weights[11, 6]:.3f}" and lists.is_hidden()
     page.mouse.move(*spot(2, 9))
     assert tip.inner_text() == "“o” comes later: masked"
     page.mouse.move(head["x"] + 5, head["y"] + head["height"] + 60)
@@ -355,15 +355,15 @@ def test_hovering_previews_and_a_click_opens_the_lists(opened):
     # a click keeps it and opens the lists of the strongest
     page.mouse.click(*spot(11, 6))
     page.mouse.move(head["x"] + 5, head["y"] - 40)
-    assert said(page).startswith("“m” (11) looks at “a” (6)") and lists.is_visible()
+    assert said(page).startswith("“m” (11) attends to “a” (6)") and lists.is_visible()
     listed = page.locator(".nw-attention-row .nw-attention-list button b:first-of-type").all_inner_texts()
     assert listed == [f"{w:.3f}" for w in np.sort(weights[11])[::-1][:4]]
     assert page.locator(".nw-attention-name").all_inner_texts() == [
-        f"“m” looks at, entropy {entropy(weights[11:])[0]:.2f} nats", "“a” is looked at by",
+        f"“m” attends to, entropy {entropy(weights[11:])[0]:.2f} nats", "“a” gets attention from",
     ]  # fmt: skip
     page.mouse.click(grid["x"] - 8, spot(9, 0)[1])  # a token's name: the token looks and is looked at
     page.mouse.move(head["x"] + 5, head["y"] - 40)
-    assert said(page).startswith("“o” (9) looks at “o” (9)")
+    assert said(page).startswith("“o” (9) attends to “o” (9)")
 
     # a token in a list: focus shows it, Enter goes there, and focus stays
     entry, best = page.locator(".nw-attention-row .nw-attention-list button").first, int(weights[9].argmax())
@@ -372,7 +372,7 @@ def test_hovering_previews_and_a_click_opens_the_lists(opened):
     page.keyboard.press("Enter")
     painted(page)
     assert entry.evaluate("e => e === document.activeElement") and entry.get_attribute("aria-current") == "true"
-    assert page.get_by_label("Token looked at (column)").input_value() == str(best)
+    assert page.get_by_label("Key token (column)").input_value() == str(best)
 
     # Escape and × close them
     page.keyboard.press("Escape")
@@ -395,12 +395,12 @@ def test_arrow_keys_move_the_chosen_cell_and_the_ring_is_on_it(opened):
     head.click(position={"x": left + 4.5 * cell, "y": top + 10.5 * cell})
     box = page.locator(".nw-head canvas").bounding_box()
     page.mouse.move(0, 0)
-    assert said(page).startswith("“e” (10) looks at “e” (4)") and page.locator(".nw-tip").is_visible()
+    assert said(page).startswith("“e” (10) attends to “e” (4)") and page.locator(".nw-tip").is_visible()
     scrolled = page.evaluate("scrollY")
     for key in ("ArrowUp", "ArrowRight", "ArrowRight"):
         page.keyboard.press(key)
         painted(page)
-    assert said(page).startswith("“o” (9) looks at “a” (6)") and page.evaluate("scrollY") == scrolled
+    assert said(page).startswith("“o” (9) attends to “a” (6)") and page.evaluate("scrollY") == scrolled
     ring = page.locator(".nw-head-cell").bounding_box()
     assert abs(ring["x"] - box["x"] - 6 * cell) < 3 and abs(ring["width"] - cell) < 5
     ringed = "() => [...document.querySelectorAll('figure, .nw, .nw-head')].map(e => getComputedStyle(e).outlineStyle)"
@@ -535,7 +535,7 @@ def test_odd_tokens_and_sizes_on_a_phone(opened):
     assert page.evaluate(SMALL) == [] and page.evaluate(LEAST_TEXT) >= 12
     across = page.locator("figure").nth(1)
     assert across.locator(".nw-head path[stroke]").count() > 0
-    assert across.locator(".nw-attention-said").inner_text().startswith("“chat” (1) looks at")
+    assert across.locator(".nw-attention-said").inner_text().startswith("“chat” (1) attends to")
     assert "ayer" not in across.inner_text()  # one head: nothing to choose
     # a tap on a cell keeps it and opens the lists
     head = page.locator("figure").first.locator(".nw-head canvas")
@@ -543,7 +543,7 @@ def test_odd_tokens_and_sizes_on_a_phone(opened):
     box = head.bounding_box()
     page.touchscreen.tap(box["x"] + box["width"] - 6, box["y"] + box["height"] - 6)
     painted(page)
-    assert f"“∅” ({n - 1}) looks at “∅” ({n - 1})" in page.locator(".nw-attention-said").first.inner_text()
+    assert f"“∅” ({n - 1}) attends to “∅” ({n - 1})" in page.locator(".nw-attention-said").first.inner_text()
     page.locator("summary").first.click()
     assert page.locator(".nw-attention-list small:visible").evaluate_all(  # a long token leaves its position in sight
         """all => all.length && all.every(e =>
@@ -560,7 +560,7 @@ def test_new_weights_draw_anew(opened):
     painted(page)
     page.evaluate(CHANGED, [figure._esm, figure.state(), other.state()])
     assert not complaints
-    assert page.inner_text(".nw-attention-said").startswith("“y” (2) looks at")
+    assert page.inner_text(".nw-attention-said").startswith("“y” (2) attends to")
     assert heads(page).count() == 4 and page.locator(".nw-attention-title").count() == 1
     assert page.locator(".nw-more input[type=range]").first.get_attribute("max") == "3"
     page.evaluate("window.end()")

@@ -140,25 +140,32 @@ def test_the_figure_in_a_page(browser):
         assert not complaints, complaints
 
 
+def test_the_film_spends_its_time_on_each_step(js):
+    at = lambda start, seconds, spans: call(js("attention_motion"), "momentAt", start, seconds, spans)  # noqa: E731
+    assert at(0, 1.5, [1, 1, 0.5, 1, 1]) == pytest.approx(1.5)
+    assert at(2, 0.25, [1, 1, 0.5, 1, 1]) == pytest.approx(2.5)
+    assert at(1.5, 1.5, [1, 1, 0.5, 1, 1]) == pytest.approx(3.5) and at(0, 99, [1, 1, 0.5, 1, 1]) == 5
+
+
 def test_it_plays_and_pauses(browser):
     with harness.mounted(browser, attention_motion(), viewport={"width": 800, "height": 1000}) as (page, complaints):
         slider = page.get_by_role("slider", name="Step")
         play = page.locator(".nw-motion-play")
         play.click()
-        page.wait_for_function("document.querySelector('.nw-motion-told').innerText.includes('meets each key')")
-        page.wait_for_timeout(300)
+        page.wait_for_function("document.querySelector('.nw-motion-told').innerText.includes('compared with each key')")
+        page.wait_for_function("document.querySelector('.nw-motion input').value > 0.2")  # the slider goes along
         play.click()
         page.wait_for_function("document.querySelector('.nw-motion-play').innerText === '▶ Play'")
         page.evaluate(harness.PAINTED)
         assert 0 < float(slider.input_value()) < 5
         play.click()
-        page.wait_for_function("document.querySelector('.nw-motion-play').innerText === 'Pause'")
+        page.wait_for_function("document.querySelector('.nw-motion-play').innerText === '❚❚ Pause'")
         page.wait_for_function("document.querySelector('.nw-motion-play').innerText === '▶ Play'", timeout=20_000)
         page.evaluate(harness.PAINTED)
         assert float(slider.input_value()) == 5 and not complaints
     with harness.mounted(browser, attention_motion(), reduced_motion="reduce") as (page, complaints):
         page.locator(".nw-motion-play").click()  # one step at a time
-        page.wait_for_function("document.querySelector('.nw-motion-told').innerText.includes('meets each key')")
+        page.wait_for_function("document.querySelector('.nw-motion-told').innerText.includes('compared with each key')")
         page.locator(".nw-motion-play").click()
         page.wait_for_function("document.querySelector('.nw-motion-told').innerText.includes('divided by')")
         assert not complaints, complaints

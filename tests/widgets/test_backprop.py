@@ -266,7 +266,7 @@ def test_the_figure_in_a_page(browser):
         change("0.25")
         assert box(page, "y").startswith("y 0.25") and box(page, "e").startswith("e = h − y 0.287")
         change("1e9")
-        assert "So y keeps its value" in page.inner_text(".nw-backprop-sorry") and box(page, "y").startswith("y 0.25")
+        assert "y stays as it was." in page.inner_text(".nw-backprop-sorry") and box(page, "y").startswith("y 0.25")
         change("")
         assert box(page, "y").startswith("y 0.25")
         leaf.press("Enter")
@@ -280,7 +280,7 @@ def test_the_figure_in_a_page(browser):
         assert box(page, "y").startswith("y 0.35 ") and "0.35" in page.inner_text(".nw-backprop-leaves")
 
         # descent: the loss falls; what may not learn stays; and back
-        page.get_by_role("button", name="Take a step").press("Enter")
+        page.get_by_role("button", name="Take a gradient step").press("Enter")
         page.get_by_role("button", name="10 steps").press("Enter")
         harness.painted(page)
         assert "after 11 steps." in page.inner_text(".nw-backprop-fall") and page.is_visible(".nw-backprop-losses")
@@ -288,7 +288,7 @@ def test_the_figure_in_a_page(browser):
         page.get_by_label("w learns").press("Space")
         page.get_by_label("b learns").press("Space")
         harness.painted(page)
-        assert page.get_by_role("button", name="Take a step").is_disabled()
+        assert page.get_by_role("button", name="Take a gradient step").is_disabled()
         page.get_by_role("button", name="Back to the start").press("Enter")
         assert box(page, "w").startswith("w 0.5 ") and box(page, "y").startswith("y 1 ")
         assert page.evaluate("document.activeElement.textContent") == "Back to the start"  # though it is greyed out
@@ -357,7 +357,7 @@ def test_a_step_of_descent_glides(browser):
         page.evaluate("""() => { window.seen = new Set(); new MutationObserver(() =>
             window.seen.add(document.querySelector('.nw-backprop-leaf b').textContent),
         ).observe(document.querySelector('.nw-backprop-leaf'), { childList: true, subtree: true }); }""")
-        page.get_by_role("button", name="Take a step").click()
+        page.get_by_role("button", name="Take a gradient step").click()
         page.wait_for_function("document.querySelector('.nw-backprop-leaf b').textContent === '0.632'")
         assert page.evaluate("seen.size") > 2 and "after 1 step." in page.inner_text(".nw-backprop-fall")
         assert not complaints

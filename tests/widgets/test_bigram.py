@@ -230,7 +230,7 @@ def test_the_figure_in_a_page(browser):
         assert writes(page) == figure.written()
 
         # a row by its list, by a click on the map, by keys; a pair by pointing at it
-        page.get_by_label("What comes after").select_option("v")
+        page.get_by_label("Show what follows").select_option("v")
         page.wait_for_function("document.querySelector('.nw-bigram-bars').innerText.startsWith('e')")
         table = page.locator(".nw-bigram-map")
         width = table.bounding_box()["width"]
@@ -238,7 +238,7 @@ def test_the_figure_in_a_page(browser):
         cell, of = width / (len(drawn) + 1.6), drawn.index
         table.click(position={"x": (of("e") + 2.1) * cell, "y": (of("h") + 2.1) * cell})
         harness.painted(page)
-        assert page.get_by_label("What comes after").input_value() == "h"
+        assert page.get_by_label("Show what follows").input_value() == "h"
         h, he = LONG.count("h"), LONG.count("he")
         told = f"“e” follows “h” {he} of {h} times; p = {he / h:.3f} counted, 0.031 learned."
         page.wait_for_function(SAID, arg=told)
@@ -247,8 +247,8 @@ def test_the_figure_in_a_page(browser):
         for key in ("ArrowDown", "ArrowRight", "ArrowDown", "ArrowUp"):
             page.keyboard.press(key)
         harness.painted(page)
-        assert page.get_by_label("What comes after").input_value() == drawn[of("h") + 1]
-        page.get_by_label("What comes after").focus()
+        assert page.get_by_label("Show what follows").input_value() == drawn[of("h") + 1]
+        page.get_by_label("Show what follows").focus()
         assert "follows" not in page.inner_text(".nw-bigram-two p")
 
         # the learned table: the same map, as dark everywhere, then as the steps have it
@@ -275,14 +275,14 @@ def test_the_figure_in_a_page(browser):
         assert scores(page)[2] == shown(figure.trained()[1][-1])
         np.testing.assert_allclose(cells(page), dark(figure, page), atol=6e-4)
         assert f"loss {shown(figure.trained()[1][-1])}" in page.locator(".nw-bigram-curve").text_content()
-        page.get_by_label("It starts with").fill("A cat")
+        page.get_by_label("Start the text with").fill("A cat")
         figure.prompt = "A cat"
         page.wait_for_function("text => document.querySelector('.nw-bigram-page').textContent === text",
                                arg=figure.written())  # fmt: skip
 
         # another rate: the same number of steps from the start
-        page.get_by_label("learning rate").press("ArrowRight")
-        page.wait_for_function(SAID, arg=f"After {steps} steps at rate 11.2")
+        page.get_by_label("Learning rate").press("ArrowRight")
+        page.wait_for_function(SAID, arg=f"After {steps} steps at learning rate 11.2, the loss is")
         figure.rate = 11.2
         assert scores(page)[2] == shown(figure.trained()[1][-1])
 
@@ -391,20 +391,20 @@ def test_any_text_is_read_and_none_is_lost(browser):
                 page.get_by_role("button", name=name).click() if len(text) > 1 else None
         page.evaluate(PASTE, ["".join(map(chr, range(0x4E00, 0x4E00 + 9_000))), False])
         harness.painted(page)
-        assert "Only the first 4,000 characters are read: the table has room for 4,000" in page.inner_text(".nw")
+        assert "Only the first 4,000 characters are read: the table has room for only 4,000" in page.inner_text(".nw")
         assert len(box.input_value()) == 9_000
         page.get_by_role("button", name="counted").click()
         page.evaluate(PASTE, ["cat", True])
         harness.painted(page)
-        assert "Half of a character" in page.inner_text(".nw-bigram-note") and "�" in page.inner_text(".nw-bigram-two")
+        assert "half a character" in page.inner_text(".nw-bigram-note") and "�" in page.inner_text(".nw-bigram-two")
         assert page.evaluate("document.querySelector('textarea').value") == "cat\ud83d"
         page.evaluate(PASTE, ["ab", False])
-        page.get_by_label("It starts with").fill("xyz?")
+        page.get_by_label("Start the text with").fill("xyz?")
         page.get_by_text("“?” isn't in the text").wait_for()
         assert page.get_by_role("button", name="Write").get_attribute("aria-disabled") == "true"
-        page.get_by_label("It starts with").fill("")
+        page.get_by_label("Start the text with").fill("")
         page.get_by_text("It stops here, because nothing ever follows “b” in the text.").wait_for()
-        page.get_by_label("What comes after").select_option("b")
+        page.get_by_label("Show what follows").select_option("b")
         page.get_by_text("Nothing ever follows “b”, so the counts have no answer.").wait_for()
         assert not complaints
 

@@ -243,7 +243,7 @@ def test_an_answer_from_start_to_end(js):
 
 def test_stopping_picking_and_starting_again(js):
     answered = [READY, SEND, token("Hel"), token("lo"), {"type": "done", "why": "stopped"}]
-    assert states(js, *answered)["note"] == "You stopped it."
+    assert states(js, *answered)["note"] == "Stopped."
     assert states(js, *answered, token("!"))["texts"] == ["Hi!", "Hello"], "a token that arrives late"
     picked = states(js, *answered, {"type": "pick", "turn": 1, "i": 0})
     assert picked["shown"]["there"] == "Hel"
@@ -280,7 +280,7 @@ def pages(small, tmp_path_factory):
 
 
 SAID = ".nw-chat-said"
-ENDED = "/^(\\d+ tokens?|It has reached)/.test(document.querySelector('.nw-chat-said').textContent)"
+ENDED = "/^(\\d+ tokens?|It hit the limit)/.test(document.querySelector('.nw-chat-said').textContent)"
 
 
 def wait_for(page, words: str) -> None:
@@ -409,7 +409,7 @@ def test_too_long_and_stopped(browser, pages):
         page.locator(".nw-chat-box").fill("cat " * 1_000)
         page.get_by_role("button", name="Send").click()
         page.get_by_role("button", name="Stop").click()
-        wait_for(page, "You stopped it.")
+        wait_for(page, "Stopped.")
         assert not complaints, complaints
 
 

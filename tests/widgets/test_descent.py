@@ -133,20 +133,20 @@ def test_python_and_the_page_take_the_same_paths(page_runs):
 @pytest.mark.parametrize(
     "name, start, rate, momentum, steps, word, says",
     [
-        ("bowl", [1], 0.4, 0, 12, "Arrives", "almost 0 in 12 steps"),
-        ("bowl", [1], 0.002, 0, 12, "Creeps", "in 12 steps"),
+        ("bowl", [1], 0.4, 0, 12, "Gets there", "almost 0 in 12 steps"),
+        ("bowl", [1], 0.002, 0, 12, "Too slow", "in 12 steps"),
         ("bowl", [1], 0.02, 0, 20, "On its way", "in 20 steps"),
         ("bowl", [1], 1.1, 0, 12, "Diverges", "overshoots and lands higher"),
-        ("bowl", [1], 1.0, 0, 12, "Wanders", "jump across"),
+        ("bowl", [1], 1.0, 0, 12, "Bounces", "jumps across"),
         ("bowl", [1], 10, 0, 200, "Diverges", "it's too large to follow"),
         ("bowl", [1], 0.4, 0, 0, "Start", "Loss 1."),
-        ("bowl", [0], 0.4, 0, 5, "Arrives", "Loss 0"),
+        ("bowl", [0], 0.4, 0, 5, "Gets there", "Loss 0"),
         ("two valleys", [1.6], 0.1, 0, 25, "Stuck", "not the lowest one"),
-        ("two valleys", [1.6], 0.2, 0, 25, "Arrives", ""),
+        ("two valleys", [1.6], 0.2, 0, 25, "Gets there", ""),
         ("saddle", [-1.8, 0], 0.3, 0, 40, "Stuck", "this isn't a valley"),
-        ("saddle", [-1.8, 0.02], 0.3, 0, 40, "Arrives", ""),
+        ("saddle", [-1.8, 0.02], 0.3, 0, 40, "Gets there", ""),
         ("narrow valley", [-1.8, 0.9], 0.102, 0, 25, "Diverges", "lands higher"),
-        ("samples", [2.9], 1.5, 0, 25, "Leaves", "we don't know the loss"),
+        ("samples", [2.9], 1.5, 0, 25, "Off the chart", "we don't know the loss"),
     ],
 )
 def test_what_became_of_a_run_is_said(page_runs, name, start, rate, momentum, steps, word, says):
@@ -200,7 +200,7 @@ def test_the_figure_in_a_page(browser):
     figure = Descent(["bowl", "narrow valley"], steps=12, most=20, caption="<i>x</i>")
     with harness.mounted(browser, figure, reduced_motion="reduce") as (page, complaints):
         assert page.locator(".nw-caption").inner_text() == "<i>x</i>"
-        assert [text.split(".")[0] for text in said(page)] == ["On its way", "Arrives", "Diverges"]
+        assert [text.split(".")[0] for text in said(page)] == ["On its way", "Gets there", "Diverges"]
 
         # each control by keyboard
         page.get_by_role("slider", name="Learning rate", exact=True).nth(2).focus()
@@ -213,7 +213,7 @@ def test_the_figure_in_a_page(browser):
         steps = page.get_by_role("slider", name="Steps")
         start.focus()
         page.keyboard.press("End")
-        assert said(page)[1].startswith("Arrives. Loss 4 →") and start.get_attribute("aria-valuetext") == "2"
+        assert said(page)[1].startswith("Gets there. Loss 4 →") and start.get_attribute("aria-valuetext") == "2"
         page.get_by_role("button", name="Rewind").press("Enter")
         assert said(page) == ["Start. Loss 4."] * 3
         page.get_by_role("button", name="Step", exact=True).press("Enter")
@@ -225,18 +225,18 @@ def test_the_figure_in_a_page(browser):
         momentum.focus()
         page.keyboard.press("PageUp")
         assert said(page) != before and momentum.get_attribute("aria-valuetext") != "0.00"
-        page.get_by_role("button", name="Add a rate").press("Enter")
+        page.get_by_role("button", name="Add a learning rate").press("Enter")
         page.keyboard.press("Enter")  # too quick for the picture, and one too many
         said(page)
         page.keyboard.press("Enter")  # it has the focus still, and does nothing
-        assert len(said(page)) == 4 and page.get_by_role("button", name="Add a rate").is_disabled()
-        assert page.evaluate("document.activeElement.textContent") == "Add a rate"
-        page.get_by_role("button", name="Remove the last rate").press("Enter")
-        page.get_by_role("button", name="Remove the last rate").press("Enter")
+        assert len(said(page)) == 4 and page.get_by_role("button", name="Add a learning rate").is_disabled()
+        assert page.evaluate("document.activeElement.textContent") == "Add a learning rate"
+        page.get_by_role("button", name="Remove the last one").press("Enter")
+        page.get_by_role("button", name="Remove the last one").press("Enter")
         assert len(said(page)) == 2
         page.keyboard.press("Enter")
         page.keyboard.press("Enter")
-        assert len(said(page)) == 1 and page.evaluate("document.activeElement.textContent") == "Remove the last rate"
+        assert len(said(page)) == 1 and page.evaluate("document.activeElement.textContent") == "Remove the last one"
         assert page.locator(".nw-descent-chart text", has_text="rate").count() == 0
 
         # another landscape has its own start; a click or a drag on the map moves it
@@ -335,7 +335,7 @@ def test_reduced_motion_jumps_to_the_end(browser):
 def test_a_link_sets_it_and_a_bad_link_gets_a_sentence(browser):
     link = "#widget=1&rates=[0.5]&start=[-2]&steps=1&momentum=7"
     with harness.mounted(browser, Descent("bowl"), address=link) as (page, _):
-        assert said(page) == ["Arrives. Loss 4 → almost 0 in 1 step."]
+        assert said(page) == ["Gets there. Loss 4 → almost 0 in 1 step."]
     with harness.mounted(browser, Descent("bowl"), address="#widget=1&start=[1,2]") as (page, _):
         assert at(page) == [1]  # the bowl's own
     bad = {"rates": [99], "start": ["x"], "loss": "saddle"}

@@ -477,7 +477,7 @@ def test_by_keyboard_and_by_ear(browser):
         slider.press("End")
         page.wait_for_function("document.querySelector('.nw-glass-told').innerText.includes('1 channel moved')")
         assert "your change" in page.inner_text(".nw-glass-lens")
-        assert page.locator("button:not([hidden])", has_text="The whole picture").count() == 1
+        assert page.locator("button:not([hidden])", has_text="Show the whole picture").count() == 1
         page.get_by_text("Show as a table").click()
         table = page.locator(".nw-glass-table")
         table.locator("tbody tr").first.wait_for()
@@ -607,9 +607,9 @@ def test_prompts_it_cannot_read(browser):
     with harness.mounted(browser, glass_gpt(pick=[]), viewport={"width": 1200, "height": 800}) as (page, bad):
         box = page.get_by_label("Prompt", exact=True)
         box.fill("")
-        page.get_by_text("The model can't read an empty prompt.").wait_for()
+        page.get_by_text("The prompt is empty. Type something, such as").wait_for()
         box.fill("Write a poem about a xylophone.")
-        page.get_by_text("Not among the model's 1,489 tokens, so skipped: “xylophone”.").wait_for()
+        page.get_by_text("Not in the model's vocabulary, so skipped: “xylophone”.").wait_for()
         box.fill("a cat " * 40)
         page.get_by_text("The model reads at most 64 tokens").wait_for()
         assert page.locator(".nw-glass-names button:visible").count() <= 64

@@ -31,7 +31,7 @@ WIDGETS = {
     "probe": Row("Probe(title='probe')", ("slider", "x"), "ArrowRight", "w.x", "w.x = 0.5", "0.25"),
     "next_token": Row(
         "examples.next_token()",
-        ("slider", "temperature"),
+        ("slider", "Temperature"),
         "ArrowRight",
         "w.temperature",
         "w.temperature = 0",
@@ -39,11 +39,11 @@ WIDGETS = {
     ),
     "attention_map": Row(
         "examples.attention_map()",
-        ("application", "Layer 2, head 1: attention map, 25 rows, 25 columns"),
+        ("application", "Block 2, head 1: attention map, 25 rows, 25 columns"),
         "ArrowUp",
         "w.token",
         "w.token = 7",
-        "“␣” (7) looks at",
+        "“␣” (7) attends to",
     ),
     "loss_curves": Row(
         "examples.loss_curves()", ("slider", "Step"), "Home", "w.step", "w.step = 100", "lr 0.01 after 100 steps"
@@ -74,7 +74,7 @@ WIDGETS = {
     "merges": Row("examples.merges()", ("slider", "Merges applied"), "ArrowLeft", "w.step", "w.step = 0", "25 tokens"),
     "playground": Row(
         "examples.playground()",
-        ("slider", "temperature"),
+        ("slider", "Temperature"),
         "ArrowRight",
         "w.temperature",
         "w.prompt = 'A haiku.'",
@@ -92,11 +92,11 @@ WIDGETS = {
         "examples.attention_motion()", ("slider", "query of its"), "ArrowUp", "w.q", "w.token = 0", "query of poem"
     ),
     "learning_net": Row(
-        "examples.learning_net()", ("slider", "learning rate"), "ArrowRight", "w.rate", "w.off = [0]", "; off"
+        "examples.learning_net()", ("checkbox", "Use tanh"), "Space", "w.tanh", "w.off = [0]", "; off"
     ),
     "embeddings": Row(
         "examples.embeddings()",
-        ("slider", "training step"),
+        ("slider", "Training step"),
         "ArrowLeft",
         "w.at",
         "w.picked = ['night']",
@@ -104,7 +104,7 @@ WIDGETS = {
     ),
     "predict": Row(
         "examples.predict()",
-        ("button", "I don’t want to guess"),
+        ("button", "I don't want to guess"),
         "Enter",
         "w.guess",
         "w.guess = 3",

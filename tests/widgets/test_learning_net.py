@@ -165,7 +165,11 @@ def test_it_starts_by_itself_once_it_is_seen(browser):
 
 @pytest.mark.parametrize(
     "values, words",
-    [({"context": "The"}, "small letters"), ({"context": "to"}, "3 small letters"), ({"rate": 0}, "rate must be")],
+    [
+        ({"context": "The"}, "lowercase letters"),
+        ({"context": "to"}, "3 lowercase letters"),
+        ({"rate": 0}, "rate must be"),
+    ],
 )
 def test_what_is_wrong_is_said(values, words):
     with pytest.raises(traitlets.TraitError, match=words):

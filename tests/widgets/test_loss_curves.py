@@ -278,7 +278,7 @@ def test_a_run_that_was_replaced_leaves_only_its_curve():
     assert sent[-1]["live"]["state"] == "stopped" and "because another run started" in sent[-1]["live"]["message"]
     assert len(joined(sent)) == 3
     figure._asked(None, {"do": "rewind"}, None)
-    assert sent[-1]["problem"] == "This run is gone, because another one replaced it. Run its cell again."
+    assert sent[-1]["problem"] == "A newer run replaced this one. To get it back, run its cell again."
     figure._asked(None, {"do": "all"}, None)  # a view that is opened later
     assert len(sent[-1]["curves"][0]["y"]) == 3 and sent[-1]["problem"] is None
     run.stop()
@@ -416,7 +416,7 @@ STORIES = {
         GOING, [message(more=NEW), choose(9)], {"cursor": 6, "step": END},
     ),
     "Pause": (GOING, [MAIN], {"ask": {"do": "pause"}}),
-    "Go on": (GOING, [message(live=LIVE | {"state": "paused"}), MAIN], {"ask": {"do": "go on"}}),
+    "Resume": (GOING, [message(live=LIVE | {"state": "paused"}), MAIN], {"ask": {"do": "go on"}}),
     "a rate": (GOING, [{"type": "ask", "do": "rate", "value": 0.1}], {"ask": {"do": "rate", "value": 0.1}}),
 }  # fmt: skip
 
@@ -446,7 +446,7 @@ def test_notes(js):
     ]
     state = {"curves": curves, "means": [curve["y"] for curve in curves]}
     ends = ["Stopped.", "× slow: The loss was nan at step 1."]
-    gone = ["▲ wild leaves the chart at step 1. The log scale shows where it goes."]
+    gone = ["▲ wild goes off the chart at step 1. The log scale shows where it goes."]
     cases = [(state, 5), (state, 100), (state | {"means": [[1, 3, 1], [1, 2], [1]]}, 5)]  # the line itself stays inside
     found = calls(js("loss_curves_state"), "notesOf", cases)
     assert found == [[*ends, *more, "Each point is the mean of 3 steps."] for more in (gone, [], [])]
@@ -667,9 +667,9 @@ def test_a_live_run_has_four_controls_at_rest_and_the_others_under_more(browser)
         assert page.evaluate(SEEN) == ["Pause", "Step", "Peak learning rate", "Attention head"]
         page.get_by_role("button", name="Pause").click()
         page.evaluate("message => tell(message)", {"live": run | {"state": "paused"}, "problem": None})
-        page.get_by_role("button", name="Go on").wait_for()
+        page.get_by_role("button", name="Resume").wait_for()
         page.locator("summary").click()
-        for name in ("Go on", "One step", "Rewind", "Stop"):
+        for name in ("Resume", "One step", "Rewind", "Stop"):
             page.get_by_role("button", name=name).click()
         page.get_by_role("slider", name="Peak learning rate").press("ArrowRight")
         done = [one["do"] for one in page.evaluate("asked")]
@@ -688,7 +688,7 @@ def test_several_runs_and_bad_ends_in_a_page(opened):
     page, complaints = opened(LossCurves(runs), LossCurves({"a": [np.nan], "b": [1.0, 0.5]}))
     first, second = page.locator("figure").nth(0), page.locator("figure").nth(1)
     assert "× wild: The loss was inf at step 30." in first.inner_text()
-    assert "▲ wild leaves the chart at step 1." in first.inner_text()
+    assert "▲ wild goes off the chart at step 1." in first.inner_text()
     assert first.locator(".nw-loss-end").count() == 1 and first.locator(".nw-loss-up").count() == 1
     assert first.locator(".nw-loss-panel").is_hidden()
     assert first.get_by_label("Snapshots of").count() == 0  # no run has any
@@ -709,7 +709,7 @@ def test_the_snapshots_of_either_run(opened):
     page.get_by_label("Snapshots of").select_option("b")
     page.wait_for_function("document.querySelector('.nw-loss-text').textContent === 'another'")
     assert page.get_by_role("button", name="Snapshot after").count() == 1
-    assert f"the last token, {TOKENS[6]} looks" in page.locator(".nw-head").get_attribute("aria-label")
+    assert f"the last token, {TOKENS[6]} attends" in page.locator(".nw-head").get_attribute("aria-label")
     complaints += site_checks.width(page, 320)
     assert not complaints
 

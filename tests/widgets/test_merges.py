@@ -228,10 +228,10 @@ def test_the_figure_in_a_page(browser):
         page.keyboard.press("Enter")
         number_of_tokens(page, len(steps[1]))
         new, often = max(steps[1]) - 256, steps[1].count(max(steps[1]))
-        assert f"number {new + 1} of {len(TOKENIZER.merges)}" in page.inner_text(".nw-merge-told")
+        assert f"it was merge {new + 1} of {len(TOKENIZER.merges)}" in page.inner_text(".nw-merge-told")
         assert page.inner_text(".nw-merge-count") == f"13 characters → {len(steps[1])} tokens"
         assert page.locator(".nw-merge-fresh").count() == often
-        page.get_by_role("button", name="All").click()
+        page.get_by_role("button", name="All merges").click()
         number_of_tokens(page, len(names))
         page.wait_for_function(LANDED)
         page.get_by_label("Below each token").select_option("its bytes")
@@ -340,8 +340,8 @@ def test_a_very_long_text_stays_alive(browser):
             )
             assert page.locator(".nw-merge-token").count() == 300
             page.get_by_role("button", name="Back").click()
-            page.get_by_role("button", name="All").click()
-        assert "Half of a character" in page.inner_text(".nw-merge-note")
+            page.get_by_role("button", name="All merges").click()
+        assert "half a character" in page.inner_text(".nw-merge-note")
         page.get_by_label("Text to cut").fill("")
         page.wait_for_function("document.querySelectorAll('.nw-merge-token').length === 0")
         assert "Type some text" in page.inner_text(".nw-merge-told") and "NaN" not in page.inner_text(".nw")

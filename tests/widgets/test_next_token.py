@@ -171,10 +171,10 @@ def test_stops_labels_and_settings_from_an_address(functions, js):
 
 def test_verdict_answers_why_not_the_most_probable(functions):
     missed = functions("verdict", [0.3, 0.7], {"darts": [0.2], "ids": [0]}, ["a", "b"])
-    assert "landed at 0.200, in the piece of “a”. The most probable token, “b”, has 0.700" in missed
+    assert "landed at 0.200, in “a”'s piece. The most probable token, “b”, has 0.700" in missed
     assert "about 30 of 100 darts miss it" in missed
     hit = functions("verdict", [0.3, 0.7], {"darts": [0.9], "ids": [1]}, ["a", "b"])
-    assert "“b”, the most probable token. It has 0.700" in hit
+    assert "in “b”'s piece. “b” is the most probable token, with 0.700" in hit
     many = functions("verdict", [0.3, 0.7], {"darts": [0.1] * 100, "ids": [0] * 25 + [1] * 75}, ["a", "b"])
     assert many.startswith("75 of 100 darts hit “b”") and "We expect 70, give or take 4.6. The other 25" in many
     assert functions("verdict", [0, 1], {"darts": [0.1], "ids": [1]}, ["a", "b"]).startswith("The whole stick is “b”")
@@ -217,7 +217,7 @@ def test_the_figure_in_a_page(browser):
         names = ["cat #0", "dog", "<b>bold</b>", "a↵b", "␣", "שלום"]
         assert labels == [names[i] for i in figure.drawn()]
         counts = {name: row[1] for name, row in state(page).items()}
-        slider = page.get_by_role("slider", name="temperature", exact=True)
+        slider = page.get_by_role("slider", name="Temperature", exact=True)
         slider.focus()
         page.keyboard.press("Home")  # temperature 0
         page.wait_for_function("document.querySelector('.nw-next td:nth-child(3)').innerText === '1.000'")
@@ -228,7 +228,7 @@ def test_the_figure_in_a_page(browser):
         assert state(page)["cat #0"][1] == "10"
 
         # every slider by keyboard; a second setting on the same darts
-        for name, key in (("top-k", "ArrowLeft"), ("top-p", "ArrowLeft"), ("min-p", "ArrowRight")):
+        for name, key in (("Top-k", "ArrowLeft"), ("Top-p", "ArrowLeft"), ("Min-p", "ArrowRight")):
             control = page.get_by_role("slider", name=name, exact=True)
             control.focus()
             before = control.get_attribute("aria-valuetext")
@@ -345,8 +345,8 @@ def test_a_bar_and_its_piece_of_the_stick_show_each_other(browser):
         p, hits = figure.distribution(), np.bincount(figure.drawn(), minlength=10)
         own = sampling.softmax(SCORES)
         assert told.inner_text() == (
-            f"“dog”: {p[1]:.3f} of the stick ({own[1]:.3f} at temperature 1 with nothing cut, dashed); "
-            f"{hits[1]} of 20 darts hit it, a share of {hits[1] / 20:.3f}."
+            f"“dog”: {p[1]:.3f} of the stick (dashed: {own[1]:.3f} at temperature 1 with nothing cut); "
+            f"{hits[1]} of 20 darts hit it ({hits[1] / 20:.3f})."
         )
         assert not page.locator(".nw-next-said").is_visible()
         piece, stick = lit.bounding_box(), page.locator(".nw-drawing svg").bounding_box()
@@ -358,7 +358,7 @@ def test_a_bar_and_its_piece_of_the_stick_show_each_other(browser):
         assert not told.is_visible() and page.locator(".nw-next-said").is_visible()
         rows.first.focus()
         page.keyboard.press("ArrowUp")
-        assert "“cat #0”" in told.inner_text() and "◆ the most" in told.inner_text()
+        assert "“cat #0”" in told.inner_text() and "◆ most probable" in told.inner_text()
         page.keyboard.press("ArrowDown")
         assert "“dog”" in told.inner_text() and page.evaluate("document.activeElement.tabIndex") == 0
         assert rows.first.evaluate("e => e.tabIndex") == -1 and not complaints
@@ -370,9 +370,9 @@ def test_few_sliders_are_at_rest_and_of_many_the_temperature(browser):
     """With a second setting, its temperature, too."""
     given = {"temperature": 0.5}
     for controls, wanted in {
-        ("temperature",): ["temperature"],
-        ("temperature", "top_k"): ["temperature", "top-k"],
-        ("top_p", "temperature", "top_k"): ["temperature"],
+        ("temperature",): ["Temperature"],
+        ("temperature", "top_k"): ["Temperature", "Top-k"],
+        ("top_p", "temperature", "top_k"): ["Temperature"],
     }.items():
         for second in (None, given):
             figure = made(controls=list(controls), second=second)
@@ -407,7 +407,7 @@ def test_views_stay_in_step_follow_python_and_clean_up(browser):
     figure = made()
     with module(browser, "next_token") as page:
         page.evaluate(RENDERED, figure.state())
-        page.get_by_role("slider", name="temperature", exact=True).first.fill("0")
+        page.get_by_role("slider", name="Temperature", exact=True).first.fill("0")
         page.evaluate("model.set('temperature', 0.5)")
         page.evaluate("model.set('logits', [0, 9, 1, 1, 1, 1, 1, 1, 1, null])")  # as Python would
         page.evaluate("model.set('bars', 3)")

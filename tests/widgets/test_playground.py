@@ -258,8 +258,8 @@ STORIES = {
     ),
     "a full tree stays so": (FULL, [RUN], {**IDLE, **FULL_NOW}),
     "without a prompt nothing is written": (TEXT | {"ids": []}, [STEP, RUN, AGAIN], IDLE),
-    "Write again writes as much as there was": (BOTH, [AGAIN, [1, 2, 3]], saved(FORK, 3, 3, note=None)),
-    "Write again writes one token at least": (TEXT, [HOME, AGAIN, [5]], saved([*THREE, [0, 5]], 4)),
+    "Rewriting writes as much as there was": (BOTH, [AGAIN, [1, 2, 3]], saved(FORK, 3, 3, note=None)),
+    "Rewriting writes one token at least": (TEXT, [HOME, AGAIN, [5]], saved([*THREE, [0, 5]], 4)),
     # a second setting
     "B catches up, then both are as far": (TEXT, [COMPARE, [1, 2, 5]], saved([*THREE, [2, 5]], 3, 4)),
     "while B catches up, only B writes": (TEXT, [COMPARE, [1]], {"chase": 2, "writers": [1], "nodes": [3, 1]}),
@@ -411,10 +411,10 @@ def test_chances_are_mulberrys(js):
         ("", "The prompt is empty. Type something, such as “Write a poem about a cat.”"),
         ("   ", "The prompt is empty."),
         ("XYZ", "can't read any of this, because its 11 tokens don't include “X”, “Y”, “Z”. Type something else."),
-        ("a Xb <b>", "The model skips what its 11 tokens don't include: “X”, “<”, “>”."),
-        ("ABCDEFGa", "don't include: “A”, “B”, “C”, “D”, “E”, …."),
+        ("a Xb <b>", "Not in the model's vocabulary, so skipped: “X”, “<”, “>”."),
+        ("ABCDEFGa", "so skipped: “A”, “B”, “C”, “D”, “E”, …."),
         ("ab " * 8, "The prompt has 24 tokens; the model reads only the last 16, because it reads at most 16."),
-        ("😀" * 200 + "a", "The model skips what its 11 tokens don't include: “😀”."),
+        ("😀" * 200 + "a", "Not in the model's vocabulary, so skipped: “😀”."),
         ("a cab", ""),
     ],
 )  # fmt: skip
@@ -496,7 +496,7 @@ def test_the_same_seed_writes_the_same_text_in_the_page(name, options, seeds, st
             page.get_by_role("spinbutton", name="seed").fill(str(seed))
             page.keyboard.press("Tab")
             if seed != seeds[0]:
-                button(page, "To the prompt").click()
+                button(page, "Back to the prompt").click()
                 idle(page)
             button(page, "▶ Write").click()
             page.locator(".nw-play-said", has_text=re.compile("Paused|ended")).wait_for()
@@ -580,11 +580,11 @@ def test_two_settings_side_by_side(browser):
         assert first == small(steps=20, temperature=1.5).text()
         assert written(page, 1) == small(steps=20, temperature=0.3).text() != first  # the same numbers
         heat.fill("1.5")
-        button(page, "Write again").click()
+        button(page, "Rewrite with these settings").click()
         idle(page)
         assert written(page, 1) == written(page, 0) == first
         heat.fill("0")
-        button(page, "Write again").click()
+        button(page, "Rewrite with these settings").click()
         idle(page)
         assert written(page, 0) == first
         assert written(page, 1) == small(steps=20, temperature=0).text() != first
@@ -634,17 +634,17 @@ def test_by_keyboard_alone(browser):
         page.keyboard.press("Enter")
         idle(page)
         page.keyboard.press("Tab")
-        assert page.evaluate("document.activeElement.textContent") == "End the text here"
+        assert page.evaluate("document.activeElement.textContent") == "Go back to here"
         page.keyboard.press("Tab")
         assert page.evaluate("document.activeElement.matches('.nw-play-bars button')")
         page.keyboard.press("Enter")
         idle(page)
         assert written(page)[0] == figure.text()[0] and len(written(page)) == 2
-        page.get_by_label("show where each token looks").press("Space")
+        page.get_by_label("Show attention: where each token looks").press("Space")
         idle(page)
         page.get_by_role("combobox", name="head").press("ArrowDown")
         idle(page)
-        assert "layer 1, head 2" in page.locator(".nw-head").get_attribute("aria-label")
+        assert "block 1, head 2" in page.locator(".nw-head").get_attribute("aria-label")
         assert not complaints
 
 
@@ -778,11 +778,11 @@ def test_every_token_and_bar_says_what_its_shade_and_marks_mean(browser, poems):
         idle(page)
         token, bar = page.locator(".nw-play-text [role=button]").nth(1), page.locator(".nw-play-bars button").first
         says = r"probability (\d\.\d{3}|<0.001), rank [\d,]+ of 1,489"
-        assert re.fullmatch(rf"{says}\. The darker, the more surprising\.", token.get_attribute("title"))
+        assert re.fullmatch(rf"{says}\. Darker means more surprising\.", token.get_attribute("title"))
         assert re.fullmatch(rf".+, {says}", token.get_attribute("aria-label"))
         assert bar.locator(".nw-play-mark").inner_text() == "◆●"
         for name in ("title", "aria-label"):
-            assert {"most probable", "drawn by the seed"} <= set(re.split("[,;] ", bar.get_attribute(name)))
+            assert {"most probable", "drawn with this seed"} <= set(re.split("[,;] ", bar.get_attribute(name)))
         assert "at temperature 1, with nothing cut" in bar.get_attribute("title") and not complaints
 
 
@@ -812,7 +812,7 @@ def test_odd_prompts_and_a_tree_for_each(browser):
     with mounted(browser, small(steps=8, examples=["a bad cab", "bed"])) as (page, complaints):
         opened(page)
         box, said = page.get_by_role("textbox", name="Prompt"), page.locator(".nw-play-said")
-        examples = page.get_by_role("combobox", name="other prompts")
+        examples = page.get_by_role("combobox", name="Example prompts")
         before = written(page)
         for prompt, words in {
             "": "The prompt is empty.",
@@ -992,7 +992,7 @@ def test_with_all_that_it_can_show_it_fits_and_is_accessible(browser):
         idle(page)
         page.locator(".nw-play-text [role=button]").nth(3).click()
         idle(page)
-        assert button(page, "End the text here").bounding_box()["height"] >= 44
+        assert button(page, "Go back to here").bounding_box()["height"] >= 44
         for theme in ("light", "dark"):
             page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
             complaints += site_checks.accessibility(page)

@@ -135,7 +135,7 @@ def test_what_a_reader_should_notice_is_said(functions):
         ("softmax", (3, 2), 7): "Adding 7 to every score doesn't change softmax at all",
         ("plain", (1, -1), 0): "The scores sum to 0, so plain division has nothing to divide by.",
         ("plain", (-1, -2), 0): "flips the order",
-        ("plain", (3, -1), 0): "“b” gets −0.5 of the whole, and a share can't be below 0.",
+        ("plain", (3, -1), 0): "“b” gets −0.5, and a probability can't be negative.",
         ("plain", (3, 1), 0): "as long as no score is below 0",
         ("plain", (5, 4), 3): "leaves softmax alone, but plain division changes by up to 0.11.",
         ("argmax", (2, 2), 0): "“a” and “b” tie, and the first one takes it all.",
@@ -162,14 +162,14 @@ def test_what_a_reader_should_notice_is_said(functions):
 @pytest.mark.parametrize(
     ("method", "z", "words"),
     [
-        ("softmax", [3, 2], "Each push is y − p: up by what “a” lacks"),
-        ("softmax", [0, 8], "The shares are wrong, and the pushes strong: “a” goes up by 1.00, and “b” down by 1.00."),
-        ("softmax", [9, 0], "“a” is right and has nearly everything"),
-        ("plain", [-1, 3], "The share of “a” isn't above 0"),
-        ("plain", [-1, 1], "no shares, no loss"),
+        ("softmax", [3, 2], "Each push is y − p: “a” goes up by what it's missing"),
+        ("softmax", [0, 8], "so the pushes are strong: “a” goes up by 1.00, and “b” down by 1.00."),
+        ("softmax", [9, 0], "“a” is the right token and already has nearly everything"),
+        ("plain", [-1, 3], "“a” isn't above 0, so it has no logarithm"),
+        ("plain", [-1, 1], "no probabilities, no loss"),
         ("argmax", [3, 2], "there's no slope to train with"),
         ("sigmoid", [1, 9], "“b” is too high, yet nothing pushes it down: it's at sigmoid's ceiling."),
-        ("sigmoid", [9, 9], "that's saturation"),
+        ("sigmoid", [9, 9], "That's saturation"),
         ("sigmoid", [1, 0.5], "The strongest push is on “b”: down by 0.17."),
     ],
 )
@@ -283,7 +283,7 @@ def test_a_rival_shows_beside_softmax_and_what_is_wrong_with_it(browser):
         drawn_says(page, "plain division gives of −0.250")
         page.wait_for_function("document.querySelectorAll('.nw-lab-value.nw-lab-outside').length === 1")
         assert "plain division, below 0" in page.locator(".nw-lab-drawing").text_content()
-        assert "“of” gets −0.25 of the whole" in page.inner_text(".nw-lab-noticed")
+        assert "“of” gets −0.25, and" in page.inner_text(".nw-lab-noticed")
         page.get_by_role("button", name="argmax").click()
         drawn_says(page, "argmax gives cat 1")
         assert page.get_by_role("button", name="argmax").get_attribute("aria-pressed") == "true"
@@ -295,23 +295,23 @@ def test_a_rival_shows_beside_softmax_and_what_is_wrong_with_it(browser):
         page.wait_for_function("document.querySelector('.nw-lab-noticed').textContent.includes('tie')")
         assert shown(page)["cat"] == ["0.0", "0.333", "–", "0.333", "0.333", "1"]
         assert "NaN" not in page.inner_text(".nw")
-        page.get_by_role("button", name="As given").click()
+        page.get_by_role("button", name="Original scores").click()
         harness.painted(page)
         before = [row[1] for row in shown(page).values()]
         page.get_by_role("button", name="All + 100").click()
         harness.painted(page)
         after = shown(page)
         assert [row[1] for row in after.values()] == before and after["cat"][0] == "103.0"  # softmax stays
-        assert after["moved by the shift"][1] == "0" and after["moved by the shift"][2] not in ("0", "–")
+        assert after["change from the shift"][1] == "0" and after["change from the shift"][2] not in ("0", "–")
         page.wait_for_function("document.querySelectorAll('.nw-lab-ghost').length === 6")
         assert "each +100" in page.inner_html(".nw-lab-drawing")
-        shift = page.get_by_role("slider", name="Added to all scores")
+        shift = page.get_by_role("slider", name="Add to all scores")
         shift.press("Home")
         harness.painted(page)
         assert shift.get_attribute("aria-valuetext") == "−100" and shown(page)["sum"][3] == "1"
         page.get_by_label("Divide sigmoid and tanh").press("Space")
         page.get_by_role("button", name="sigmoid").click()
-        page.get_by_role("button", name="As given").click()
+        page.get_by_role("button", name="Original scores").click()
         drawn_says(page, "sigmoid gives cat 0.953")
         assert "sigmoid, sum 2.1, not 1" in page.locator(".nw-lab-drawing").text_content()
         page.wait_for_function(
