@@ -91,9 +91,7 @@ WIDGETS = {
     "attention_motion": Row(
         "examples.attention_motion()", ("slider", "query of its"), "ArrowUp", "w.q", "w.token = 0", "query of poem"
     ),
-    "learning_net": Row(
-        "examples.learning_net()", ("checkbox", "Use tanh"), "Space", "w.tanh", "w.off = [0]", "; off"
-    ),
+    "learning_net": Row("examples.learning_net()", ("checkbox", "Use tanh"), "Space", "w.tanh", "w.off = [0]", "; off"),
     "embeddings": Row(
         "examples.embeddings()",
         ("slider", "Training step"),
