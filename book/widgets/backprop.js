@@ -243,7 +243,7 @@ export default widget(frame => {
   const learners = () => names.filter(name => model.get("learn").includes(name));
   if (model.get("step") > end) put(model, { step: end }); // a link may ask for more
   let playing = false, paused = -1, moving = -1; // moving: the step that will be seen in motion
-  let learned = /** @type {Leaves | null} */ (null); // the leaves before a step of descent, to glide from
+  let learned = /** @type {Leaves | null} */ (null); // the leaves before a step of descent; they glide away
 
   // The walk
   /** A step in motion; the slider's steps just appear. @param {number} step */

@@ -242,6 +242,7 @@ export default widget(frame => {
     cuts[0], checkbox(frame, "compare", "Compare with a second setting (same darts)"), cuts[1],
     table.element, attention.element);
   folded.open = get("look");
+  folded.addEventListener("toggle", plan); // the tree is drawn where it can be seen
   root.append(
     primary(h("label", { class: "nw-play-ask" }, h("span", { class: "nw-muted" }, "Prompt"), box), runButton, heats),
     h("div", { class: "nw-drawing nw-play-views" }, views.map(view => view.element)), said, folded);
@@ -517,13 +518,14 @@ export default widget(frame => {
         `${whole(Math.round(run.written * shown.length / (performance.now() - began) * 1000))} tokens per second`;
     const text = [problem, note && !run && NOTES[note.what](note, label)].filter(Boolean).join(" ");
     if (said.textContent !== text) said.textContent = text;
-    if (!run || performance.now() - listed > 250) { // while it writes, now and then
+    if (folded.open && (!run || performance.now() - listed > 250)) { // while it writes, now and then
       const over = (/** @type {number} */ node) => isEnd(state, node);
       table.show({ branches, ends: shown.map(k => nodes[k]), texts, logp, over });
       listed = performance.now();
     }
     attention.show();
-    if (!busy(state)) say(shown.map(latest).filter(Boolean).join("; "));
+    const known = shown.every(k => !nodes[k] || logp(nodes[k]) !== null);
+    if (known && !busy(state)) say(shown.map(latest).filter(Boolean).join("; "));
   }
 
   /** The last token of setting k, for those who hear it. @param {number} k */

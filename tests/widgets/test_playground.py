@@ -479,6 +479,8 @@ def idle(page) -> None:
 def opened(page) -> None:
     """Show what's under More."""
     page.locator(".nw-more > summary").first.click()
+    painted(page)  # the fold tells the figure
+    painted(page)
 
 
 @pytest.mark.parametrize(
@@ -599,6 +601,7 @@ def test_moving_a_slider_draws_nothing(browser):
         page.get_by_role("slider", name="temperature").fill("2")
         idle(page)
         assert written(page) == before and page.locator(".nw-play-bars").first.inner_text() != bars
+        opened(page)
         assert page.locator(".nw-play-branches tbody tr").count() == 1 and not complaints
 
 
@@ -922,6 +925,7 @@ def test_a_link_brings_prompt_tree_and_settings(browser):
     with mounted(browser, small(), address=address) as (page, complaints):
         idle(page)
         assert page.get_by_role("textbox", name="Prompt").input_value() == "bed"
+        opened(page)
         assert written(page) == LETTERS.decode([1, 2]) and page.locator(".nw-play-branches tbody tr").count() == 2
         assert "0.30" in page.get_by_role("slider", name="temperature").get_attribute("aria-valuetext")
         assert not complaints
