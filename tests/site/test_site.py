@@ -115,6 +115,7 @@ def test_the_branches_of_a_text_fit_a_phone(site, browser):
     """The site has rules of its own for tables, and a long text must not push the numbers out of sight."""
     with site_checks.watched(browser, site.as_uri(), viewport={"width": 360, "height": 740}) as (page, complaints):
         page.goto(f"{site.as_uri()}/notebooks/08_writing.html")
+        page.locator('figure[data-widget="Playground"] .nw-more > summary').first.click()
         page.locator(".nw-play-run").first.click()
         page.wait_for_function("document.querySelector('.nw-play-branches bdi')?.textContent.length > 40")
         box = page.locator(".nw-play-scroll").first
