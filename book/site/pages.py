@@ -35,6 +35,7 @@ PARTS = {  # of the model, and the chapter that is about each
 UNNUMBERED = {"Predict"}
 WALL, PREDICTIONS = '<div class="nw-wall"></div>', '<div class="nw-predictions"></div>'
 NOT_LIVE = {"Chat"}  # its model's address is another one from there
+TRY = '<button type="button" aria-expanded="false">Try it here</button>'
 WALL_ENDS = {"GlassGPT": 0, "Chat": 2, "Predict": 3}  # the largest figure is the first, the plainest are the last
 
 
@@ -186,7 +187,7 @@ def wall(app, pagename: str) -> str:
         made.append(
             f'<section class="nw-mini"><p><b>{escape(question)}</b> <code>{name}</code></p>'
             f'<div class="nw-mini-figure">{html}</div>'
-            f'<p class="nw-mini-links"><button type="button" aria-expanded="false">Try it here</button>{link}</p>'
+            f'<p class="nw-mini-links">{"" if name in NOT_LIVE else TRY}{link}</p>'
             "</section>"
         )
     return f'<div class="nw-wall">{"".join(made)}</div>'

@@ -6,15 +6,17 @@
     ? typeof given === "string" && given.trim().toLowerCase() === value.trim().toLowerCase()
     : typeof given === "number" && close(given, value, whole));
   const negative = ({ value, whole }) => ({ value: -value, whole });
-  const shown = (value) => (typeof value === "string" ? `“${value}”` : String(value));
+  const shown = (value) => (typeof value === "string" ? `“${value}”` : String(value).replace("-", "−"));
 
   /** What a reader typed: a number, a fraction such as 1/3, or the text itself; null for nothing. */
   const read = (text, wanted) => {
-    const typed = text.trim().replace("−", "-"), parts = typed.split("/").map(Number);
+    const typed = text.trim();
     if (typed === "") return null;
     if (typeof wanted === "string") return typed;
-    if (parts.length === 2 && parts.every(Number.isFinite)) return parts[0] / parts[1];
-    return Number.isFinite(Number(typed)) ? Number(typed) : typed;
+    const plain = typed.replace("−", "-").replace(/(\d),(?=\d{3}\b)/g, "$1"); // 2,288
+    const [, top, bottom] = /^([^/]+)\/([^/]+)$/.exec(plain) ?? [, plain, "1"];
+    const value = Number(top) / Number(bottom);
+    return Number.isFinite(value) ? value : typed;
   };
 
   /** {passed, about: the name of the answer to look at, message}, as `ByHand.judge`. answers: {name: value or null} */

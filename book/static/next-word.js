@@ -42,8 +42,12 @@
     };
     button.addEventListener("click", () => {
       const all = button.getAttribute("aria-pressed") !== "true";
+      const parts = [...document.querySelectorAll(".bd-article :is(h1, h2, h3, p, li, figure)")];
+      const seen = parts.find((part) => part.getBoundingClientRect().top >= 60 && !part.closest("details"));
+      const before = seen?.getBoundingClientRect().top;
       remembered.set(name, all ? "yes" : "");
       show(all);
+      if (seen && scrollY) scrollBy({ top: seen.getBoundingClientRect().top - before, behavior: "instant" }); // the same place
     });
     place.prepend(button);
     show(remembered.get(name) === "yes");
@@ -105,8 +109,9 @@
       card.classList.toggle("nw-card-figure", content[0].tagName !== "P" && content[0].tagName !== "B");
       card.hidden = false;
       link.setAttribute("aria-describedby", "nw-card");
-      const box = link.getClientRects()[0], { width, height } = card.getBoundingClientRect();
-      const above = box.bottom + height + 12 > innerHeight && box.top > height + 12;
+      const boxes = [...link.getClientRects()], { width, height } = card.getBoundingClientRect(); // one for each line
+      const above = boxes.at(-1).bottom + height + 12 > innerHeight && boxes[0].top > height + 12;
+      const box = above ? boxes[0] : boxes.at(-1);
       card.style.left = `${Math.max(8, Math.min(innerWidth - width - 24, box.left)) + scrollX}px`;
       card.style.top = `${(above ? box.top - height - 8 : box.bottom + 8) + scrollY}px`;
     };
@@ -122,6 +127,7 @@
     card.addEventListener("pointerenter", () => clearTimeout(timer));
     card.addEventListener("pointerleave", hide);
     addEventListener("keydown", ({ key }) => { if (key === "Escape") hide(); });
+    addEventListener("resize", hide);
   }
 
   // The map: at a chapter, what it uses and what uses it
@@ -146,8 +152,11 @@
 
   // The wall: a small figure becomes a large one
   function wall() {
+    const asked = Number(new URLSearchParams(location.hash.slice(1)).get("widget")); // a link to a figure's settings
+    const wanted = document.querySelectorAll("figure.nw-widget")[asked - 1]?.closest(".nw-mini");
     for (const card of document.querySelectorAll(".nw-mini")) {
-      const figure = card.querySelector(".nw-mini-figure"), button = card.querySelector("button");
+      const figure = card.querySelector(".nw-mini-figure"), button = card.querySelector(".nw-mini-links button");
+      if (!button) continue; // only a picture
       figure.inert = true;
       button.addEventListener("click", () => {
         const open = card.classList.toggle("nw-mini-open");
@@ -156,8 +165,10 @@
         button.textContent = open ? "Make it small again" : "Try it here";
         card.scrollIntoView({ block: "nearest" });
       });
+      if (card === wanted) button.click();
     }
   }
 
+  globalThis.nextWordPage = { make };
   document.addEventListener("DOMContentLoaded", () => [scrollers, codeSwitch, progress, cards, map, wall].forEach((f) => f()));
 }

@@ -1,11 +1,5 @@
 // The reader's predictions, scored: chapter by chapter, from what this browser has kept. Nothing leaves the device.
 {
-  const make = (tag, attributes = {}, ...children) => {
-    const element = document.createElement(tag);
-    Object.entries(attributes).forEach(([name, value]) => element.setAttribute(name, value));
-    element.append(...children);
-    return element;
-  };
   const kept = (key) => { try { return JSON.parse(localStorage.getItem(key) ?? "null"); } catch { return null; } };
 
   /** "open", "declined", "right", or "wrong": as predict.js tells it. */
@@ -23,6 +17,7 @@
   document.addEventListener("DOMContentLoaded", () => {
     const place = document.querySelector(".nw-predictions");
     if (!place) return;
+    const { make } = nextWordPage; // next-word.js
     const chapters = JSON.parse(place.querySelector("script").textContent);
     const plain = (text) => text.replace(/[`*]/g, "");
     let right = 0, guessed = 0, all = 0;

@@ -2,7 +2,7 @@
 // Attention for one token, as a film to scrub: its query sweeps back over the keys, scores are scaled, masked, and made
 // into shares, and the values flow together. With two channels, the vectors are arrows to drag. The numbers are
 // those of attention_motion.py.
-import { announcer, button, checkbox, h, put, range, s, still, widget } from "./dom.js";
+import { announcer, button, checkbox, h, more, primary, put, range, s, still, widget } from "./dom.js";
 import { argmax, softmax } from "./formulas.js";
 import { HEADS } from "./glass_draw.js";
 import { decimals, shown } from "./glass_lens.js";
@@ -26,6 +26,28 @@ export function momentAt(from, seconds, spans) {
     left -= rest;
   }
   return Math.min(spans.length, at);
+}
+
+/**
+ * Whether these are T rows of D numbers. A link may hold anything.
+ * @param {any} rows @param {number} T @param {number} D
+ */
+export const fits = (rows, T, D) =>
+  rows.length === T && rows.every((/** @type {any} */ row) => row?.length === D && [...row].every(Number.isFinite));
+
+/**
+ * Which labels there's room for, the first ones first. boxes: [middle, baseline, characters].
+ * @param {[number, number, number][]} boxes @returns {boolean[]}
+ */
+export function roomOf(boxes) {
+  /** @type {[number, number, number][]} */
+  const taken = [];
+  return boxes.map(box => {
+    const [x, y, n] = box;
+    const free = taken.every(([a, b, m]) => Math.abs(x - a) > 3.8 * (n + m) + 3 || Math.abs(y - b) > 14);
+    if (free) taken.push(box);
+    return free;
+  });
 }
 
 /** How far the arrows of a plane reach: a bit farther than the longest. @param {number[][]} vectors */
@@ -92,8 +114,14 @@ export default widget(frame => {
   const get = name => model.get(name);
   const tokens = /** @type {string[]} */ (get("tokens")),
     T = tokens.length,
-    D = get("q")[0].length,
-    reach = reachOf([...get("q"), ...get("k"), ...get("v")]),
+    D = get("q")[0]?.length ?? 0;
+  function check() {
+    for (const name of ["q", "k", "v"])
+      if (D < 2 || !fits(get(name), T, D))
+        throw new Error(`This link's ${name} doesn't fit the figure. Take the part after # off the address.`);
+  }
+  check();
+  const reach = reachOf([...get("q"), ...get("k"), ...get("v")]),
     plane = D === 2;
   const say = announcer(frame),
     color = (/** @type {number} */ i) => HEADS[i % HEADS.length];
@@ -114,7 +142,10 @@ export default widget(frame => {
     low: 0,
     high: 5,
     step: 0.01,
-    set: step => put(model, { step }),
+    set: step => {
+      stop();
+      put(model, { step });
+    },
     shown: x => `${STEPS[Math.max(0, Math.ceil(x) - 1)]} ${Math.round(100 * (x - Math.max(0, Math.ceil(x) - 1)))}%`,
   });
   on("step", () => showStep(get("step")));
@@ -172,6 +203,7 @@ export default widget(frame => {
       end = below + 110,
       wide = Math.min(col * 0.82, 110);
     const size = 0.84 * TALL;
+    const labels = /** @type {{ x: number, y: number, words: string, height: number }[]} */ ([]);
     /** @type {SVGElement[]} */
     const marks = [s("line", { x1: x(0) - col / 2, x2: x(T - 1) + col / 2, y1: base, y2: base, class: "nw-grid" })];
     order.forEach((when, i) => {
@@ -216,18 +248,7 @@ export default widget(frame => {
               : i > t && get("causal")
                 ? "0"
                 : share(found.weights[i]);
-      marks.push(
-        s(
-          "text",
-          {
-            x: x(i),
-            y: tall < 0 ? base + 15 - tall : base - tall - 5,
-            "text-anchor": "middle",
-            class: T > 14 ? "nw-muted nw-motion-small" : "nw-muted",
-          },
-          col < 30 ? words.slice(0, 4) : words,
-        ),
-      );
+      if (words) labels.push({ x: x(i), y: tall < 0 ? base + 15 - tall : base - tall - 5, words, height });
       if (gone)
         marks.push(
           s("path", {
@@ -272,6 +293,12 @@ export default widget(frame => {
         `what “${label(t)}” gets`,
       ),
     );
+    labels.sort((a, b) => Math.abs(b.height) - Math.abs(a.height)); // the rest is in the table under More
+    const room = roomOf(labels.map(({ x, y, words }) => [x, y, words.length]));
+    for (const { x, y, words } of labels.filter((_, i) => room[i]))
+      marks.push(
+        s("text", { x, y, "text-anchor": "middle", class: `nw-muted${T > 14 ? " nw-motion-small" : ""}` }, words),
+      );
     lanes.setAttribute("viewBox", `0 0 ${width} ${end + 42}`);
     lanes.replaceChildren(...marks);
     row.style.gridTemplateColumns = `repeat(${T}, ${col}px)`;
@@ -549,6 +576,7 @@ export default widget(frame => {
     say(`${label(t)}: ${story()}${T <= 12 ? ` Weights: ${weights.join(", ")}.` : ""}`);
   }
   function compute() {
+    check();
     const given = get("token");
     t = given >= 0 && given < T ? given : T - 1;
     found = steps(get("q")[t], get("k"), get("v"), get("causal") ? t : T - 1);
@@ -606,15 +634,12 @@ export default widget(frame => {
     cancelAnimationFrame(film);
   });
 
-  const fold = h(
-    "details",
-    { class: "nw-motion-fold" },
-    h("summary", {}, "More"),
+  const fold = more(
     h("div", { class: "nw-row" }, checkbox(frame, "causal", "Mask: no looking ahead")),
     numbers,
   );
   root.append(
-    h("div", { class: "nw-motion-controls" }, play, field),
+    primary(play, field),
     h("div", { class: "nw-motion-chips nw-choice", role: "group", "aria-label": "Steps" }, chips),
     told,
     h("div", { class: "nw-drawing" }, planes, scene),

@@ -60,6 +60,8 @@ class AttentionMotion(Widget):
             )
         rows = {"q": q, "k": k, "v": v}
         lists = {name: np.asarray(part, dtype=float).round(5).tolist() for name, part in rows.items()}
+        if shape[1] > 2:
+            self.settings = ("token", "step", "causal")  # nothing to drag, so no need to carry it in a link
         super().__init__(tokens=tokens, **lists, **options)
 
     @classmethod

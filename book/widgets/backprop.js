@@ -560,7 +560,10 @@ export default widget(frame => {
   }
   let width = 0;
   const watch = new ResizeObserver(() => { // a step in motion ends in the new places by itself
-    if (width !== graph.clientWidth && !motion.running()) draw();
+    if (width !== graph.clientWidth) {
+      if (motion.running() && playing) moving = model.get("step"); // the step in motion begins again in its new place
+      draw();
+    }
     width = graph.clientWidth;
   });
   watch.observe(graph);

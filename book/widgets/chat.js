@@ -41,7 +41,7 @@ export default widget(frame => {
 
   // The conversation
 
-  const log = h("div", { class: "nw-chat-log", role: "group", "aria-label": "The chat" });
+  const log = h("div", { class: "nw-chat-log", role: "group", tabindex: 0, "aria-label": "The chat" });
   /** @type {{ turn: Turn, row: HTMLElement, words: HTMLElement, spans: HTMLElement[] }[]} */
   let drawn = [];
   /** Draws turns that are new, and adds to the one that's being written. */
@@ -108,7 +108,10 @@ export default widget(frame => {
   };
   const sendOrStop = () => { if (busy(state)) link.send({ type: "stop" }); else ask(); };
   const sendButton = button("Send", sendOrStop, { class: "nw-go nw-chat-send" });
-  const loadButton = button("", () => { link.load(); }, { class: "nw-go nw-chat-load" });
+  const loadButton = button("", () => {
+    link.load();
+    log.focus(); // this button goes away
+  }, { class: "nw-go nw-chat-load" });
   const bar = h("progress", { max: 1, value: 0, "aria-label": "Loading the model" });
   const said = h("p", { class: "nw-chat-said", role: "status" });
   /** @type {string[]} */

@@ -110,7 +110,8 @@ export function verdict({ path, losses, ended }, [loss, slope], map) {
       : ["Stuck", `${fell} It's in a valley, but not the lowest one.`];
   if (now > 1.02 * first) return ["Diverges", `${fell} ${overshoots}`];
   if (flat && moved < 1e-3) return ["Stuck", `${fell} The slope is almost 0 here, but this isn't a valley.`];
-  if (taken > 6 && now > 0.98 * before)
+  const [a, b, c] = path.slice(-3), turned = c?.some((w, k) => (w - b[k]) * (b[k] - a[k]) < 0);
+  if (taken > 6 && now > 0.98 * before && turned)
     return ["Bounces", `${fell} It has stopped falling: each step jumps across the valley.`];
   return first - now < 0.35 * scale ? ["Too slow", fell] : ["On its way", fell];
 }
@@ -351,7 +352,10 @@ export default widget(frame => {
       if (onBall(event)) draw();
       else moveTo(event);
     });
-    all.addEventListener("pointermove", event => { if (all.hasPointerCapture(event.pointerId)) moveTo(event); });
+    // A touch is captured by itself, even one that scrolls the page past the picture.
+    all.addEventListener("pointermove", event => {
+      if (held === i && all.hasPointerCapture(event.pointerId)) moveTo(event);
+    });
     all.addEventListener("lostpointercapture", letGo);
     all.addEventListener("click", event => { // or taps
       if (!(event instanceof PointerEvent) || event.pointerType !== "touch" || onBall(event)) return;

@@ -1,7 +1,7 @@
 // @ts-check
 // A live map of words: how training moved them, and which are near. embedding_map_state.js does the arithmetic; this
 // draws it on a canvas.
-import { animator, announcer, button, h, primary, put, range, widget } from "./dom.js";
+import { animator, announcer, button, h, primary, put, range, still, widget } from "./dom.js";
 import { kept, nearest, places, roomFor, rowOf, toward, under, unpacked } from "./embedding_map_state.js";
 import { fixed, whole } from "./text.js";
 
@@ -40,6 +40,7 @@ export default widget(frame => {
     shown: at => whole(steps[Math.round(at)]) });
   const play = button("▶ Play", () => {
     if (film.running()) { film.stop(); to(moment); return; }
+    if (still()) { to(moment >= K - 1 ? 0 : Math.floor(moment) + 1); return; } // one recorded moment after the other
     const from = moment >= K - 1.01 ? 0 : moment;
     film.run(FILM * (K - 1 - from) / (K - 1), (x, over) => to(from + x * (K - 1 - from), !over));
     draw();

@@ -145,10 +145,14 @@ export default widget(frame => {
       if (spot?.kind === "cell") move(spot, amount);
     },
     lock: i => put(model, { pick: [...get("pick").slice(0, atOf(get("pick"))), i] }),
-    close: () => {
-      put(model, { pick: [] });
-      opener?.focus();
-    },
+    close: closeLens,
+  });
+  function closeLens() {
+    put(model, { pick: [] });
+    opener?.focus();
+  }
+  root.addEventListener("keydown", event => {
+    if (event.key === "Escape" && !lens.element.hidden) closeLens();
   });
   /** Adds to a channel of the stream, and picks it. @param {Spot & { kind: "cell" }} spot @param {number} amount */
   const move = (spot, amount) =>
@@ -457,11 +461,17 @@ export default widget(frame => {
   const reset = button("Reset everything", () =>
     put(model, { heads_off: [], mlps_off: [], positions: true, mask: true, nudges: [], trained: true, focus: "" }),
   );
-  const wholePicture = button("Show the whole picture", () => put(model, { focus: "" }));
-  function stop() {
+  const wholePicture = button("Show the whole picture", () => {
+    put(model, { focus: "" });
+    play.focus(); // this button goes away
+  });
+  function halt() {
     going = 0;
     quick = false;
     finish();
+  }
+  function stop() {
+    halt();
     plan();
     show();
   }
@@ -592,6 +602,7 @@ export default widget(frame => {
 
   function update() {
     ({ g, net, paints, full, now } = reader.read());
+    if (wave && now.lane !== now.ids.length - 1) halt(); // the dart is for the last row, and the reader looks at another
     if (now.ids.length) {
       arrange();
       showEnd(-1);

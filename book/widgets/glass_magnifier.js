@@ -108,12 +108,9 @@ export function magnifier({ nudge, lock, close }) {
     { class: "nw-glass-vectors" },
     vectors.map(vector => vector.element),
   );
-  const onkeydown = (/** @type {KeyboardEvent} */ event) => {
-    if (event.key === "Escape") close();
-  };
   const element = h(
     "div",
-    { class: "nw-glass-lens", hidden: true, onkeydown },
+    { class: "nw-glass-lens", hidden: true },
     h("div", { class: "nw-glass-lens-top" }, title, x),
     choices,
     h("div", { class: "nw-glass-two" }, h("div", {}, lines, drag.field, link), places),

@@ -91,10 +91,11 @@ export function readerOf(get) {
     piece: () => undefined,
   };
 
+  const isToken = (/** @type {any} */ id) => Number.isInteger(id) && id >= 0 && id < V; // a link may hold anything
   /** Tokens as a text, without the one that ends it. @param {number[]} ids */
   const textOf = ids =>
     words
-      ? words.texts(ids.filter(id => id !== end)).join("")
+      ? words.texts(ids.filter(id => id !== end && isToken(id))).join("")
       : record.ids
           .slice(record.prompt, record.prompt + ids.length)
           .map((/** @type {number} */ id) => record.labels[id])
@@ -104,7 +105,7 @@ export function readerOf(get) {
 
   /** The tokens to read, and what's wrong with the prompt, in a sentence. */
   function textNow() {
-    const written = get("written").filter((/** @type {any} */ id) => Number.isInteger(id) && id >= 0 && id < V);
+    const written = get("written").filter(isToken);
     const ended = end !== null && written[written.length - 1] === end;
     if (record) {
       const ids = record.ids.slice(0, record.prompt + written.length);

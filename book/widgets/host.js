@@ -53,6 +53,13 @@ export function allowed({ state, settings }, name, value) {
   return JSON.stringify(value).length <= LONGEST;
 }
 
+/** Calls f once all figures of the page are alive: until then, what's above may still grow. @param {() => void} f */
+function settled(f) {
+  const waiting = [...document.querySelectorAll("figure.nw-widget")].some(figure => !figure.querySelector(".nw-live"));
+  if (waiting) setTimeout(settled, 50, f);
+  else requestAnimationFrame(f);
+}
+
 /**
  * @param {HTMLElement} figure
  * @param {Parts} parts
@@ -70,7 +77,7 @@ export async function mount(figure, parts, widget) {
       try { value = JSON.parse(text); } catch { continue; } // not ours: someone typed it
       if (name !== "widget" && allowed(parts, name, value)) model.set(name, value);
     }
-    figure.scrollIntoView({ block: "center" });
+    settled(() => figure.scrollIntoView({ block: "center" }));
   }
 
   function copyLink() {

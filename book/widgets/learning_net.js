@@ -6,7 +6,7 @@ import { axes, line, path, text } from "./chart.js";
 import { announcer, button, checkbox, drawn, h, more, numberBox, primary, put, s, select, slider, still,
   widget } from "./dom.js";
 import { argmax, softmax } from "./formulas.js";
-import { LETTERS, UNITS, V, begin, bigramLoss, broken, exciting, forward, letter, lettersOf,
+import { LETTERS, UNITS, V, begin, bigramLoss, broken, contextOf, exciting, forward, letter, lettersOf,
   step, textLoss } from "./learning_net_model.js";
 import { fixed, last, number, share, whole } from "./text.js";
 
@@ -47,7 +47,7 @@ export default widget(frame => {
 
   // Training, in slices between frames
   function go(steps = MOST) {
-    if (broken(net)) start();
+    if (broken(net) || net.losses.length >= MOST) start();
     going = Math.min(steps, MOST - net.losses.length);
     if (still()) { // no motion: a longer stretch at once, and then the picture
       for (let i = Math.min(going, 1000); i > 0 && !broken(net); i--) step(net, options());
@@ -142,7 +142,7 @@ export default widget(frame => {
   size.observe(chart);
 
   function draw() {
-    const { weights, losses } = net, steps = losses.length, given = lettersOf(get("context")), settings = options();
+    const { weights, losses } = net, steps = losses.length, given = contextOf(get("context")), settings = options();
     const { units: values, scores } = forward(weights, given, settings), p = softmax(scores), most = reach(weights.E);
     marks.forEach((mark, id) => {
       const [x, y] = [0, 1].map(k => SIZE / 2 * (1 + (k ? -1 : 1) * weights.E[2 * id + k] / most));

@@ -118,7 +118,8 @@ class LearningNet(Widget):
     def distribution(self, steps: int) -> np.ndarray:
         """The probabilities (V,) of the letter after `context`, after so many steps."""
         weights, _ = self.train(steps)
-        return sampling.softmax(self._forward(weights, letters_of(self.context)[None])[2])[0]
+        read = np.array([0 if c == " " else ord(c) - 96 for c in self.context])
+        return sampling.softmax(self._forward(weights, read[None])[2])[0]
 
     def still(self):
         steps = self.auto or STILL

@@ -22,6 +22,10 @@ export function lettersOf(text) {
   return Uint8Array.from(plain, c => (c === " " ? 0 : c.charCodeAt(0) - 96));
 }
 
+/** The three letters that are read; a blank for anything else, and for what's missing. @param {string} context */
+export const contextOf = context => Uint8Array.from(context.toLowerCase().padStart(LETTERS).slice(-LETTERS),
+  c => (/[a-z]/.test(c) ? c.charCodeAt(0) - 96 : 0));
+
 /** @param {number} id */
 export const letter = id => (id ? String.fromCharCode(96 + id) : "␣");
 

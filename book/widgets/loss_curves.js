@@ -16,7 +16,7 @@ import { count, fixed, last, number, unpack, visible, whole } from "./text.js";
 
 const TALL = 256, MARGIN = { left: 46, right: 12, top: 32, bottom: 40 };
 const NEAR = 9; // pixels: this close to a snapshot, the pointer means the snapshot
-const PACE = 1300, SLIDE = 400, ALL = 2500; // milliseconds: a snapshot, the way to the next, the way along all steps
+const PACE = 1300, SLIDE = 400; // milliseconds: a snapshot, the way to the next
 const LABELED = 4; // curves at most that have labels at the cursor; more are in a table
 const LINE = 20, LINES = 12; // of a sample: pixels of a line, lines at most without scrolling
 
@@ -202,11 +202,11 @@ export default widget(frame => {
   // The cursor slides to a step that's far away.
   const slide = animator(frame);
   let at = /** @type {number | null} */ (null), aim = -1;
-  function slideTo(/** @type {number} */ to, ms = SLIDE) {
+  function slideTo(/** @type {number} */ to) {
     const again = () => drawCursor(cursor, at ?? to, "", state.preview === null);
     if (slide.running() && to === aim) { again(); return; }
     const from = plot.x.at(at ?? to), end = plot.x.at(aim = to);
-    slide.run(Math.abs(end - from) < NEAR + 3 ? 0 : ms, (x, over) => {
+    slide.run(Math.abs(end - from) < NEAR + 3 ? 0 : SLIDE, (x, over) => {
       at = over ? to : plot.x.back(from + (end - from) * eased(x));
       again();
     });
@@ -224,8 +224,9 @@ export default widget(frame => {
     if (!plot) return;
     held = true;
     picture.setPointerCapture(event.pointerId);
-    send({ type: "choose", step: stepAt(event) });
+    if (event.pointerType !== "touch") send({ type: "choose", step: stepAt(event) }); // a finger may want to scroll
   });
+  picture.addEventListener("click", event => { if (plot) send({ type: "choose", step: stepAt(event) }); });
   picture.addEventListener("pointermove", event => {
     if (held) send({ type: "choose", step: stepAt(event) });
     else if (plot && event.pointerType === "mouse") send({ type: "preview", step: stepAt(event) });
@@ -279,13 +280,7 @@ export default widget(frame => {
   const words = h("div", { class: "nw-loss-words" }, when, paper), bars = h("div", { class: "nw-loss-bars" });
   const map = h("div", { class: "nw-loss-map" });
   const looks = h("p", { class: "nw-muted" });
-  const playing = button("▶ Play", () => {
-    if (subject(state)) { send({ type: "play" }); return; }
-    at = 0; // no snapshots: the cursor goes along the curves once
-    aim = -1;
-    send({ type: "choose", step: lastStep(state.curves) });
-    slideTo(cursorOf(state), ALL);
-  }, { class: "nw-go" });
+  const playing = button("▶ Play", () => send({ type: "play" }), { class: "nw-go" });
   const stops = h("div", { class: "nw-choice nw-loss-stops", role: "group", "aria-label": "Snapshots, by step" },
     h("span", { class: "nw-muted" }, "Snapshots"));
   const panel = h("section", { class: "nw-loss-panel", "aria-label": "Snapshot" },
@@ -403,7 +398,7 @@ export default widget(frame => {
     const goes = live?.state === "running" || live?.state === "paused";
     controls.hidden = steer.hidden = live === null;
     main.hidden = !goes;
-    playing.hidden = goes || !state.curves.length; // one button at a time
+    playing.hidden = goes || !subject(state); // one button at a time
     if (live === null) return;
     const facts = [`${stepText(live.step)} of ${stepText(live.steps)} steps`, `${number(live.speed)} steps/s`,
       live.left !== null && `${clock(live.left)} left`, live.rate !== null && `learning rate now ${number(live.rate)}`];

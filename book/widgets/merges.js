@@ -90,7 +90,7 @@ export default widget(frame => {
 
   const starter = button("▶ Play", () => {
     if (playing) return play(false);
-    if (still()) return go(Infinity);
+    if (still()) return go(now() === all.steps.length ? 0 : now() + 1); // one at a time
     play(true);
     if (now() === all.steps.length) go(0);
     else next();
@@ -316,6 +316,7 @@ export default widget(frame => {
     unfold(again < 0 ? null : again, false);
     reach(reached);
     if (moves) fly(was);
+    else if (playing) next(); // what the boxes show has changed, and that has ended a flight
   }
   /** @param {number} i */
   function place(i) {

@@ -269,7 +269,10 @@ export default widget(frame => {
     const begun = h("span", { class: "nw-muted" }), body = h("span"), title = h("span");
     const cursor = h("span", { class: "nw-play-cursor", "aria-hidden": "true" }, "▏");
     const text = h("div", { class: "nw-play-text", role: "group", dir: "auto" }, begun, body, cursor);
-    const here = button("Go back to here", () => send({ type: "end" }), { hidden: true });
+    const here = button("Go back to here", () => {
+      send({ type: "end" });
+      parts.find(part => part.element.tabIndex === 0)?.element.focus(); // this button goes away
+    }, { hidden: true });
     const rows = Array.from({ length: Math.min(BARS, V) }, () => bar(k));
     const bars = h("div", { class: "nw-play-bars", role: "group", "aria-label": "Tokens to pick from" },
       rows.map(row => row.element));

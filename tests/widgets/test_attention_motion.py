@@ -196,3 +196,34 @@ def test_rows_keep_their_shape():
 
 def test_the_still_says_what_it_shows():
     assert "Attention for “its”" in attention_motion().alt() and "“cat” 0.55" in attention_motion().alt()
+
+
+def test_a_link_of_a_large_head_leaves_out_what_cannot_be_dragged(browser):
+    rows = np.random.default_rng(0).normal(size=(3, 4, 32))
+    widget = AttentionMotion(list("abcd"), *rows, title="What now?")
+    assert widget.settings == ("token", "step", "causal") and "q" in AttentionMotion.settings
+    for address in ("#widget=1&q=[]&k=[]&v=[]&token=1", "#widget=1&token=1"):
+        with harness.mounted(browser, widget, address=address) as (page, complaints):
+            assert "query of b" in page.locator(".nw-motion").inner_text() or page.locator(".nw-problem").count() == 0
+            assert not complaints, complaints
+
+
+@pytest.mark.parametrize("given", ["[]", "[[1,2]]", "[[1],[2],[3]]", "[1,2,3]"])
+def test_a_link_that_does_not_fit_says_so(browser, given):
+    with harness.mounted(browser, attention_motion(), address=f"#widget=1&k={given}") as (page, _):
+        assert "This link's k doesn't fit the figure." in page.locator(".nw-problem").inner_text()
+
+
+def test_a_slider_moved_during_the_film_ends_it(browser):
+    with harness.mounted(browser, attention_motion()) as (page, complaints):
+        page.locator(".nw-motion-play").click()
+        page.wait_for_function("document.querySelector('.nw-motion input').value > 0.1")
+        page.get_by_role("slider", name="Step").fill("4")
+        page.evaluate(harness.PAINTED)
+        assert page.locator(".nw-motion-play").inner_text() == "▶ Play"
+        assert page.get_by_role("slider", name="Step").input_value() == "4" and not complaints
+
+
+def test_numbers_never_overlap(js):
+    boxes = [[10, 50, 5], [20, 50, 5], [20, 90, 5], [80, 50, 5]]
+    assert call(js("attention_motion"), "roomOf", boxes) == [True, False, True, True]

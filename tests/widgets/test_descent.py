@@ -138,6 +138,7 @@ def test_python_and_the_page_take_the_same_paths(page_runs):
         ("bowl", [1], 0.02, 0, 20, "On its way", "in 20 steps"),
         ("bowl", [1], 1.1, 0, 12, "Diverges", "overshoots and lands higher"),
         ("bowl", [1], 1.0, 0, 12, "Bounces", "jumps across"),
+        ("two valleys", [1.6], 0.004, 0, 60, "On its way", "in 60 steps"),
         ("bowl", [1], 10, 0, 200, "Diverges", "it's too large to follow"),
         ("bowl", [1], 0.4, 0, 0, "Start", "Loss 1."),
         ("bowl", [0], 0.4, 0, 5, "Gets there", "Loss 0"),

@@ -129,9 +129,10 @@ def test_play_ends_at_the_trained_words(browser):
         painted(page)
         assert page.locator(".nw-go").is_visible() and not complaints
     with mounted(browser, embeddings(at=0), reduced_motion="reduce") as (page, _):
-        page.locator(".nw-go").click()
-        painted(page)
-        assert page.get_by_role("slider").get_attribute("aria-valuetext") == "5,000"
+        for step in ("50", "100", "200", "500", "1,000", "2,000", "5,000", "0"):
+            page.locator(".nw-go").click()
+            painted(page)
+            assert page.get_by_role("slider").get_attribute("aria-valuetext") == step
 
 
 def test_one_table_is_a_map_without_time(browser):

@@ -769,3 +769,29 @@ def test_in_firefox(tmp_path):
         tab.js("document.querySelector('.nw-glass-title[aria-label*=\"block 2\"]').click()")
         tab.wait("document.querySelector('.nw-glass-lens-title').textContent.startsWith('Head')")
         assert not tab.errors, tab.errors
+
+
+def test_another_row_chosen_on_the_way_ends_the_wave_and_changes_no_word(browser):
+    """The dart is for the last row. It mustn't fall on the stick of the one the reader looks at."""
+    figure = glass_gpt(speed="slow", pick=[])
+    with harness.mounted(browser, figure) as (page, complaints):
+        page.locator(".nw-glass-play").click()
+        page.wait_for_function("document.querySelector('.nw-glass-waiting')")
+        page.get_by_role("button", name="cat, token 6").click()
+        page.wait_for_function("!document.querySelector('.nw-glass-waiting')")
+        page.wait_for_timeout(300)
+        assert page.locator(".nw-glass-poem").is_hidden()  # nothing was written
+        with harness.mounted(browser, glass_gpt(speed="instant", pick=[])) as (other, _):
+            for one in (page, other):
+                one.locator(".nw-glass-play").click()
+                one.wait_for_function(
+                    "document.querySelector('.nw-glass-poem').textContent.includes('\\n')", timeout=20_000
+                )
+            words = [one.locator(".nw-glass-poem").inner_text() for one in (page, other)]
+        assert words[0] == words[1] and not complaints
+
+
+def test_a_link_with_tokens_that_do_not_exist_is_read(browser):
+    address = "#widget=1&written=[1e9,-1,%22a%22,null,3]"
+    with harness.mounted(browser, glass_gpt(), address=address) as (page, complaints):
+        assert page.locator(".nw-problem").count() == 0 and not complaints

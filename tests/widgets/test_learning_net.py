@@ -180,3 +180,30 @@ def test_a_text_must_have_letters():
     with pytest.raises(traitlets.TraitError, match="4 to 200,000 letters; got 1"):
         LearningNet("123!")
     assert UNITS == 16
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"), [("a  ", [1, 0, 0]), ("  a", [0, 0, 1]), ("12!", [0, 0, 0]), ("x", [0, 0, 24])]
+)
+def test_any_three_letters_are_read(js, browser, typed, read):
+    assert call(js("learning_net_model"), "contextOf", typed) == read
+    with mounted(browser, learning_net(), address=f"#widget=1&context=%22{typed}%22") as (page, complaints):
+        shown = page.locator(".nw-net-bars > span").evaluate_all("all => all.map(e => e.title)")
+        assert sum(float(title.split(": ")[1].replace("<", "")) for title in shown) == pytest.approx(1, abs=0.03)
+        assert not complaints
+
+
+def test_python_reads_blanks_as_the_page_does():
+    net = learning_net(context="a  ")
+    assert net.distribution(50).sum() == pytest.approx(1)
+    assert not np.allclose(net.distribution(50), learning_net(context="  a").distribution(50))
+
+
+def test_after_its_last_step_it_starts_over(browser):
+    with mounted(browser, learning_net(auto=20_000), reduced_motion="reduce") as (page, _):
+        for n in range(1, 20):
+            page.wait_for_function(f"document.querySelector('.nw-net-told').textContent.startsWith('{n},000 steps')")
+            page.get_by_role("button", name="Train").click()
+        page.wait_for_function("document.querySelector('.nw-net-told').textContent.startsWith('20,000 steps')")
+        page.get_by_role("button", name="Train").click()
+        page.wait_for_function("document.querySelector('.nw-net-told').textContent.startsWith('1,000 steps')")

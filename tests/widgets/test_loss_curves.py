@@ -601,12 +601,9 @@ def test_from_one_snapshot_to_the_next_it_fades(opened):
     assert not complaints + more
 
 
-def test_without_snapshots_play_follows_the_curve_once(opened):
+def test_without_snapshots_there_is_nothing_to_play(opened):
     page, complaints = opened(LossCurves({"a": [4 - 0.01 * i for i in range(100)]}))
-    page.get_by_role("button", name="Play").click()
-    page.wait_for_function("parseFloat(document.querySelector('.nw-loss-picture circle').getAttribute('cx')) < 300")
-    page.wait_for_function(AFTER, arg="after 100 steps")
-    assert label(page) == ["a 3.010"] and not complaints
+    assert not page.get_by_role("button", name="Play").is_visible() and not complaints
 
 
 @pytest.mark.parametrize("lines", [1, 3, 30])

@@ -317,14 +317,15 @@ def test_play_merges_from_bytes_to_the_whole_cut(browser):
         assert not complaints
 
 
-def test_reduced_motion_shows_the_whole_cut_at_once(browser):
+def test_reduced_motion_shows_one_merge_for_each_press(browser):
     figure = Merges(TOKENIZER, "about the cat", step=0)
+    lengths = [len(ids) for ids in TOKENIZER.merge_steps("about the cat")]
     with harness.mounted(browser, figure, reduced_motion="reduce") as (page, complaints):
-        number_of_tokens(page, 13)
-        page.get_by_role("button", name="Play").click()
-        harness.painted(page)
-        assert len(tokens(page)) == len(TOKENIZER.encode("about the cat")) and page.evaluate(LANDED)
-        assert page.get_by_role("button", name="Play").is_visible() and not complaints
+        for length in [*lengths[1:], lengths[0]]:
+            page.get_by_role("button", name="Play").click()
+            number_of_tokens(page, length)
+            assert page.evaluate(LANDED) and page.get_by_role("button", name="Play").is_visible()
+        assert not complaints
 
 
 def test_a_very_long_text_stays_alive(browser):
@@ -346,3 +347,13 @@ def test_a_very_long_text_stays_alive(browser):
         page.wait_for_function("document.querySelectorAll('.nw-merge-token').length === 0")
         assert "Type some text" in page.inner_text(".nw-merge-told") and "NaN" not in page.inner_text(".nw")
         assert not complaints
+
+
+def test_what_shows_below_a_box_may_change_while_it_plays(browser):
+    with harness.mounted(browser, Merges(TOKENIZER, "about the cat", step=0)) as (page, complaints):
+        page.locator(".nw-more > summary").click()
+        page.locator(".nw-go").click()
+        page.wait_for_function("document.querySelector('.nw-go').textContent.includes('Pause')")
+        page.get_by_role("combobox").select_option("its bytes")
+        page.wait_for_function("document.querySelector('.nw-go').textContent === '▶ Play'", timeout=30_000)
+        assert len(tokens(page)) == len(TOKENIZER.encode("about the cat")) and not complaints
