@@ -201,7 +201,7 @@ def widgets_page() -> str:
         "",
         "The figures that move, from A to Z. In a notebook, import one with `from book.widgets import NextToken`; "
         "`help(NextToken)` says what it takes. Settings are attributes: read or set them in a cell. "
-        "[How to read](how-to-read.md#figures-that-move) says more.",
+        "The [manual](manual.md#figures-that-move) says more.",
         "",
         '<div class="nw-wall"></div>',
     ]

@@ -47,7 +47,8 @@ NOT_READ = re.compile(  # folds, code, formulas, addresses, tags
 def code_files(root: Path) -> list[Path]:
     """The files below `root` that can change what a notebook computes: no JavaScript, no style."""
     folders = (root / "helpers", root / "book" / "widgets", root / "book" / "exercises")
-    return sorted(path for folder in folders for pattern in CODE_FILES for path in folder.rglob(pattern))
+    found = [path for folder in folders for pattern in CODE_FILES for path in folder.rglob(pattern)]
+    return sorted(found + list((root / "notebooks").glob("*.toml")))
 
 
 def code_hash(root: Path) -> str:

@@ -13,7 +13,7 @@ from book.widgets.loss_curves import LossCurves, snapshot
 from book.widgets.merges import Merges
 from book.widgets.next_token import NextToken
 from book.widgets.playground import Playground
-from book.widgets.predict import Predict
+from book.widgets.predict import Predict, questions
 from book.widgets.softmax_lab import SoftmaxLab
 
 __all__ = [
@@ -33,5 +33,6 @@ __all__ = [
     "Predict",
     "SoftmaxLab",
     "opening",
+    "questions",
     "snapshot",
 ]

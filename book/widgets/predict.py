@@ -10,13 +10,16 @@ from __future__ import annotations
 import html
 import math
 import re
+import tomllib
 from numbers import Real
+from pathlib import Path
 
 import numpy as np
 import traitlets
 
 from book.widgets.base import Widget
 
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 MARKED = re.compile(r"`([^`]+)`|\*(\S(?:[^*]*\S)?)\*")  # the same rule as `marked` in predict.js
 
 
@@ -107,6 +110,25 @@ class Predict(Widget):
 
     def _unit(self) -> str:
         return self.unit if self.unit in ("", "%") else f" {html.escape(self.unit)}"
+
+
+def questions(chapter: str):
+    """`ask` for one chapter: ask("end", answer=…) asks the question named end in notebooks/{chapter}.toml.
+
+    The file holds what a reader sees: question, options or wrong, because. The cell computes the answer. The rest are
+    the options of `Predict`. Raises ValueError if the file has no such question.
+    """
+    asked = tomllib.loads((NOTEBOOKS / f"{chapter}.toml").read_text(encoding="utf-8"))
+
+    def ask(name: str, *, answer, **rest) -> Predict:
+        if name not in asked:
+            raise ValueError(f"{chapter}.toml has no question {name!r}. It has {', '.join(asked)}.")
+        texts = dict(asked[name])
+        if "wrong" in texts:
+            texts["wrong"] = {(low, high): why for low, high, why in texts["wrong"]}
+        return Predict(**texts, answer=answer, **rest)
+
+    return ask
 
 
 def _choice(options, answer) -> dict:

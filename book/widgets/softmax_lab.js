@@ -8,8 +8,9 @@ import {
 import { argmax, ranking, softmax, sum } from "./formulas.js";
 import { fixed, number, visible } from "./text.js";
 
-const METHODS = /** @type {const} */ (["softmax", "plain", "sigmoid", "tanh", "argmax"]);
-const NAMES = { softmax: "softmax", plain: "plain division", sigmoid: "sigmoid", tanh: "tanh", argmax: "argmax" };
+const METHODS = /** @type {const} */ (["softmax", "sparsemax", "plain", "sigmoid", "tanh", "argmax"]);
+const NAMES = { softmax: "softmax", sparsemax: "sparsemax", plain: "plain division", sigmoid: "sigmoid", tanh: "tanh",
+  argmax: "argmax" };
 const LIMIT = 10, FAR = 2; // of scores; of shares, beyond which a bar is cut off
 const LETTERS = 12; // of a label
 
@@ -28,6 +29,14 @@ const DIVIDED = {
 /** @param {Method} method @param {boolean} divided */
 const divides = (method, divided) => divided || method === "plain";
 
+/** The probabilities nearest to the scores. @param {number[]} z */
+export function sparsemax(z) {
+  const ordered = z.toSorted((a, b) => b - a);
+  let total = 0, cut = 0;
+  ordered.forEach((v, k) => { if (1 + (k + 1) * v > (total += v)) cut = (total - 1) / (k + 1); });
+  return z.map(v => Math.max(v - cut, 0));
+}
+
 /**
  * What `method` makes of the scores; null if there's nothing to divide by.
  * @param {Method} method
@@ -37,6 +46,7 @@ const divides = (method, divided) => divided || method === "plain";
 export function valuesOf(method, z, divided = true) {
   if (method === "softmax") return softmax(z);
   if (method === "argmax") return z.map((_, i) => (i === argmax(z) ? 1 : 0));
+  if (method === "sparsemax") return sparsemax(z);
   const before = z.map(DIVIDED[method][0]), total = sum(before);
   if (!divides(method, divided)) return before;
   return method === "plain" && Math.abs(total) < 1e-9 ? null : before.map(v => v / total);
@@ -54,6 +64,9 @@ export function jacobianOf(method, z, divided = true) {
   /** @param {number} i @param {number} j */
   const same = (i, j) => (i === j ? 1 : 0);
   if (method === "argmax") return p.map(() => z.map(() => 0));
+  const kept = p.filter(v => v > 0).length; // sparsemax: what isn't 0 shares every change
+  if (method === "sparsemax")
+    return p.map((pi, i) => p.map((pj, j) => (pi > 0 && pj > 0 ? same(i, j) - 1 / kept : 0)));
   if (method === "softmax") return p.map((pi, i) => p.map((pj, j) => pi * (same(i, j) - pj)));
   const [before, slope] = DIVIDED[method], slopes = z.map(slope);
   if (!divides(method, divided)) return p.map((_, i) => slopes.map((slope, j) => slope * same(i, j)));
@@ -140,7 +153,10 @@ export function notice(method, names, z, shift, divided = true) {
   if (method === "softmax" && ties.length > 1) return `${listed(ties)} tie, so they get the same share.`;
   if (method === "softmax") return `${quoted(names[first])} is ${number(ahead)} ahead of ${quoted(names[second])}, so `
     + `its share is e^${number(ahead)} = ${number(Math.exp(ahead))} times as large.`;
-  const total = sum(p ?? []);
+  const total = sum(p ?? []), none = names.filter((_, i) => p?.[i] === 0);
+  if (method === "sparsemax") return none.length
+    ? `${listed(none)} get${none.length > 1 ? "" : "s"} exactly 0. With softmax, that never happens.`
+    : "The scores are close together, so everyone gets a share. Drag one down and watch.";
   if (Math.abs(total - 1) > 1e-9) return `Each score is judged on its own, so the sum isn't 1 but ${number(total)}.`;
   const full = method === "tanh" ? 2.5 : 5, ceiling = names.filter((_, i) => z[i] >= full);
   if (ceiling.length > 1) return `${listed(ceiling)} have hit the ceiling, and get nearly the same share.`;
@@ -478,7 +494,7 @@ export default widget(frame => {
       h("table", { "aria-label": label }, rows));
   /** @param {string[]} words */
   const headRow = words => h("thead", {}, h("tr", {}, words.map(word => h("th", { scope: "col" }, word))));
-  const everything = table("Scores, and what five methods make of them", headRow(["", "score", ...METHODS]),
+  const everything = table("Scores, and what six methods make of them", headRow(["", "score", ...METHODS]),
     h("tbody", {}, names.map((name, i) => h("tr", {}, rowHead(name), cells[i]))),
     h("tfoot", {}, ["sum", "min", "max", "change from the shift"].map((word, i) =>
       h("tr", {}, rowHead(word), cells[n + i]))));

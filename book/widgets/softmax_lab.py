@@ -14,12 +14,19 @@ from helpers import plots, sampling
 
 LIMIT = 10.0  # scores go from −LIMIT to LIMIT
 MOST = 10  # tokens
-METHODS = ["softmax", "plain", "sigmoid", "tanh", "argmax"]
+METHODS = ["softmax", "sparsemax", "plain", "sigmoid", "tanh", "argmax"]
 
 
 def logistic(z):
     """1 / (1 + exp(−z)), exact in both tails."""
     return np.exp(-np.logaddexp(0, -np.asarray(z, dtype=float)))
+
+
+def sparsemax(z):
+    """The probabilities nearest to the scores z (n,), by squared distance; many are exactly 0. Martins 2016, alg. 1."""
+    ordered, k = np.sort(z)[::-1], np.arange(1, len(z) + 1)
+    kept = k[1 + k * ordered > ordered.cumsum()][-1]
+    return np.maximum(z - (ordered[:kept].sum() - 1) / kept, 0)
 
 
 def values(method: str, z, divided: bool = True):
@@ -30,6 +37,8 @@ def values(method: str, z, divided: bool = True):
     z = np.asarray(z, dtype=float)
     if method == "softmax":
         return sampling.softmax(z)
+    if method == "sparsemax":
+        return sparsemax(z)
     if method == "argmax":
         return np.eye(len(z))[z.argmax()]
     positive = {"plain": z, "sigmoid": logistic(z), "tanh": logistic(2 * z)}[method]
@@ -49,6 +58,8 @@ def loss_gradient(method: str, z, target: int, divided: bool = True):
         return None
     if method == "argmax":
         return np.zeros(len(z))
+    if method == "sparsemax":
+        return ((p > 0) / (p > 0).sum() - y) / p[target]
     s, t = logistic(z) * logistic(-z), logistic(2 * z) * logistic(-2 * z)
     slope = {"plain": np.ones(len(z)), "sigmoid": s, "tanh": 2 * t}[method]
     if method != "plain" and not divided:
@@ -58,7 +69,7 @@ def loss_gradient(method: str, z, target: int, divided: bool = True):
 
 
 class SoftmaxLab(Widget):
-    """Drag 2 to 10 scores from −10 to 10, and compare softmax with plain division, sigmoid, tanh, or argmax.
+    """Drag 2 to 10 scores from −10 to 10, and compare softmax with sparsemax, plain division, or another.
 
     shift: added to all scores. method: the one beside softmax. gradients: whether to show how training would push each
     score with this method. target: the position of the right token, for the gradient of −log p. divided: see `values`.
@@ -120,16 +131,16 @@ class SoftmaxLab(Widget):
 
     def still(self):
         names, push = [plots.visible(token) for token in self.tokens], self._push()
-        panels = 6 if push is None else 7
+        panels = 7 if push is None else 8
         _, axes = plt.subplots(1, panels, figsize=(8.6, 0.9 + 0.32 * len(names)), sharey=True)
         axes[0].barh(range(len(names)), np.array(self.scores) + self.shift, color=plots.MUTED)
         axes[0].set_xlabel("score")
         axes[0].set_yticks(range(len(names)), names)
         axes[0].invert_yaxis()
         if push is not None:
-            axes[6].barh(range(len(names)), push, color=np.where(push < 0, plots.ORANGE, plots.BLUE))
-            axes[6].set(xlabel="push", xlim=(-1.1 * max(1, *abs(push)), 1.1 * max(1, *abs(push))))
-        for ax, (method, p) in zip(axes[1:6], self._results().items(), strict=True):
+            axes[7].barh(range(len(names)), push, color=np.where(push < 0, plots.ORANGE, plots.BLUE))
+            axes[7].set(xlabel="push", xlim=(-1.1 * max(1, *abs(push)), 1.1 * max(1, *abs(push))))
+        for ax, (method, p) in zip(axes[1:7], self._results().items(), strict=True):
             outside = p is None or p.min() < 0 or p.max() > 1
             ax.set_xlabel(method)
             if not outside:
@@ -155,4 +166,4 @@ class SoftmaxLab(Widget):
             for token, v in zip(self.tokens, () if push is None else push, strict=False)
         ]
         trained = f" With {self.method}, training pushes {', '.join(pushes)}." if pushes else ""
-        return f"Bars of scores, {', '.join(said)}, and of what five methods make of them: {'; '.join(made)}.{trained}"
+        return f"Bars of scores, {', '.join(said)}, and of what six methods make of them: {'; '.join(made)}.{trained}"

@@ -46,7 +46,11 @@ def test_a_chapter_says_where_we_are(path):
     wanted = {
         "a title with its number": re.search(r"\A# \d+\. \S", text),
         "a question": "?" in text,
-        "**You will be able to**, with a list": re.search(r"^\*\*You will be able to\*\*\n\n- ", text, re.M),
+        "what you'll be able to do": re.search(
+            r"^\*\*You will be able to\*\*\n\n- |^<summary>What you'll be able to do, and what you need</summary>$",
+            text,
+            re.M,
+        ),
         "**You need** …": re.search(r"^\*\*You need\*\* \S", text, re.M),
         "the model, with this chapter's part": re.search(r"\b(opening|plots\.you_are_here)\(", code),
     }
@@ -109,6 +113,7 @@ def test_an_install_brings_every_file_that_the_packages_read(installed):
     files = [path.relative_to(ROOT) for name in ("helpers", "book") for path in (ROOT / name).rglob("*.*")]
     files = [path for path in files if path.suffix in read_by_code or path.parts[:2] == ("book", "jupyter")]
     files = [path for path in files if path.suffix != ".pyc" and path.parts[:2] != ("book", "pages")]
+    files += [path.relative_to(ROOT) for path in (ROOT / "notebooks").glob("*.toml")]
     assert files and not [str(path) for path in files if not (installed / path).exists()]
 
 

@@ -83,7 +83,7 @@ def texts() -> dict[str, str]:
     for path in (path for name in [TOC["root"], *CHAPTERS] for path in ROOT.glob(f"{name}.*")):
         if path.suffix == ".md":
             texts[path.name] = path.read_text(encoding="utf-8")
-        else:
+        elif path.suffix == ".ipynb":
             cells = nbformat.read(path, as_version=4).cells
             texts[path.name] = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
     return texts

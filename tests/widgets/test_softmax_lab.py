@@ -24,7 +24,7 @@ from tests.widgets import harness
         ({"scores": [-np.inf, 1.0], "tokens": "ab"}, "got -inf."),
         ({"scores": [10.5, 1.0], "tokens": "ab"}, "got 10.5."),
         ({"shift": 101}, "shift must be a number from -100 to 100; got 101."),
-        ({"method": "relu"}, "method must be one of softmax, plain, sigmoid, tanh, argmax; got 'relu'."),
+        ({"method": "relu"}, "method must be one of softmax, sparsemax, plain, sigmoid, tanh, argmax; got 'relu'."),
         ({"target": 4}, "target must be the position of a token, from 0 to 3; got 4."),
     ],
 )
@@ -52,6 +52,7 @@ def test_values_are_those_of_chapter_3():
     assert np.allclose(values("sigmoid", z), s / s.sum()) and np.allclose(values("tanh", z), t / t.sum())
     assert np.allclose(values("tanh", z, divided=False), t) and np.allclose(values("sigmoid", z, divided=False), s)
     assert (values("argmax", [1.0, 5.0, 5.0]) == [0, 1, 0]).all()
+    assert np.allclose(values("sparsemax", [3.0, 2.5, 0.0]), [0.75, 0.25, 0]) and values("sparsemax", [3, 1])[1] == 0
     assert values("plain", [1.0, -1.0]) is None and values("plain", [0.1 + 0.2, -0.3]) is None
     assert np.allclose(values("sigmoid", [-100.0, -100.0]), 0.5)  # no 0 / 0 in the tail
 
@@ -61,14 +62,14 @@ def test_the_still_says_what_it_shows():
     lab = SoftmaxLab([2.0, -2.0], ["cat", "a $ sign"], shift=0)
     assert "cat 2, a $ sign -2" in lab.alt() and "softmax 0.98, 0.02" in lab.alt()
     assert "plain has a sum of 0 to divide by" in lab.alt() and "sum 0" in {
-        t.get_text() for t in lab.still().figure.axes[2].texts
+        t.get_text() for t in lab.still().figure.axes[3].texts
     }
     widths = [patch.get_width() for patch in lab.still().figure.axes[1].patches]
     assert widths == pytest.approx(list(sampling.softmax([2.0, -2.0])))
     assert "training pushes cat +0.02, a $ sign -0.02" in lab.alt()
-    pushes = [patch.get_width() for patch in lab.still().figure.axes[6].patches]
+    pushes = [patch.get_width() for patch in lab.still().figure.axes[7].patches]
     assert pushes == pytest.approx([1 - widths[0], -widths[1]])
-    low, high = SoftmaxLab().still().figure.axes[2].get_xlim()
+    low, high = SoftmaxLab().still().figure.axes[3].get_xlim()
     assert low < -2.67 and high > 2  # plain division's shares are all in view
     assert "pushes" not in SoftmaxLab(gradients=False).alt()
     assert "pushes" not in SoftmaxLab([1.0, -1.0], "ab", method="plain").alt()
@@ -115,6 +116,8 @@ def test_gradients_are_those_of_finite_differences(functions):
         if method == "plain" and abs(z.sum()) < 0.5:  # differences jump there
             assert (table is None) == (abs(z.sum()) < 1e-9)
             continue
+        if method == "sparsemax" and np.abs(z - z.max() + values(method, z).max()).min() < 1e-4:
+            continue  # a kink: a share that's just reaching 0
         up, down = (np.array([values(method, z + s * e, divided) for e in np.eye(len(z))]) for s in (step, -step))
         assert np.allclose(table, ((up - down) / (2 * step)).T, atol=1e-7), (method, z)
         p, ours = values(method, z, divided), loss_gradient(method, z, 0, divided)
@@ -138,6 +141,8 @@ def test_what_a_reader_should_notice_is_said(functions):
         ("plain", (3, -1), 0): "“b” gets −0.5, and a probability can't be negative.",
         ("plain", (3, 1), 0): "as long as no score is below 0",
         ("plain", (5, 4), 3): "leaves softmax alone, but plain division changes by up to 0.11.",
+        ("sparsemax", (2, 0), 0): "“b” gets exactly 0",
+        ("sparsemax", (2, 1.5), 0): "everyone gets a share",
         ("argmax", (2, 2), 0): "“a” and “b” tie, and the first one takes it all.",
         ("argmax", (2, 1), 0): "“a” takes everything",
         ("argmax", (2, 1), 5): "Adding 5 to every score changes neither softmax nor argmax.",
@@ -293,7 +298,7 @@ def test_a_rival_shows_beside_softmax_and_what_is_wrong_with_it(browser):
         page.get_by_text("More", exact=True).click()
         page.get_by_role("button", name="All equal").click()
         page.wait_for_function("document.querySelector('.nw-lab-noticed').textContent.includes('tie')")
-        assert shown(page)["cat"] == ["0.0", "0.333", "–", "0.333", "0.333", "1"]
+        assert shown(page)["cat"] == ["0.0", "0.333", "0.333", "–", "0.333", "0.333", "1"]
         assert "NaN" not in page.inner_text(".nw")
         page.get_by_role("button", name="Original scores").click()
         harness.painted(page)
@@ -302,13 +307,13 @@ def test_a_rival_shows_beside_softmax_and_what_is_wrong_with_it(browser):
         harness.painted(page)
         after = shown(page)
         assert [row[1] for row in after.values()] == before and after["cat"][0] == "103.0"  # softmax stays
-        assert after["change from the shift"][1] == "0" and after["change from the shift"][2] not in ("0", "–")
+        assert after["change from the shift"][1] == "0" and after["change from the shift"][3] not in ("0", "–")
         page.wait_for_function("document.querySelectorAll('.nw-lab-ghost').length === 6")
         assert "each +100" in page.inner_html(".nw-lab-drawing")
         shift = page.get_by_role("slider", name="Add to all scores")
         shift.press("Home")
         harness.painted(page)
-        assert shift.get_attribute("aria-valuetext") == "−100" and shown(page)["sum"][3] == "1"
+        assert shift.get_attribute("aria-valuetext") == "−100" and shown(page)["sum"][4] == "1"
         page.get_by_label("Divide sigmoid and tanh").press("Space")
         page.get_by_role("button", name="sigmoid").click()
         page.get_by_role("button", name="Original scores").click()
@@ -340,7 +345,7 @@ def test_training_pushes_the_scores(browser):
         harness.painted(page)
         assert page.get_by_role("button", name="Push").get_attribute("aria-disabled") == "true"
         page.get_by_text("More", exact=True).click()
-        for method in ("softmax", "plain division", "sigmoid", "tanh", "argmax"):
+        for method in ("softmax", "sparsemax", "plain division", "sigmoid", "tanh", "argmax"):
             page.get_by_role("button", name=method).click()
             harness.painted(page)
         assert "Every slope is 0" in page.inner_text(".nw-lab-says") and page.locator("td[style]").count() == 25
