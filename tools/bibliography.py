@@ -11,7 +11,7 @@ from pybtex.database import Entry, parse_file
 PAGES = Path(__file__).resolve().parent.parent / "book" / "pages"
 HEAD = """# Bibliography
 
-Works that the chapters cite or build on, in alphabetical order.
+Everything the chapters cite, in alphabetical order.
 """
 
 

@@ -61,6 +61,10 @@ TERMS = re.findall(r"^## (.+)$", (ROOT / "book" / "pages" / "glossary.md").read_
 WORKS = {key: entry.fields.get("year", "") for key, entry in bibliography.entries()}
 
 
+def slug(term: str) -> str:
+    return term.lower().replace(" ", "-").replace("'", "")
+
+
 def cited(text: str) -> list[tuple[str, str, str]]:
     """The links of a Markdown text into glossary and bibliography: their words, the page, the anchor."""
     return re.findall(r"\[([^\]]*)\]\([^)\s]*(glossary|bibliography)\.md#([\w-]+)\)", text)
@@ -68,7 +72,7 @@ def cited(text: str) -> list[tuple[str, str, str]]:
 
 def wrong_citations(text: str) -> list[str]:
     """The links of `text` to a term or a work that is not there, or to a work of another year than they say."""
-    slugs, wrong = {term.lower().replace(" ", "-") for term in TERMS}, []
+    slugs, wrong = {slug(term) for term in TERMS}, []
     for words, page, anchor in cited(text):
         there = anchor in slugs if page == "glossary" else anchor in WORKS and WORKS[anchor] in words
         if not there:
@@ -96,7 +100,7 @@ def test_terms_and_works_that_are_linked_are_there(texts):
 
 def test_every_term_is_linked_from_a_chapter(texts):
     linked = {anchor for name, text in texts.items() if name.endswith(".ipynb") for _, _, anchor in cited(text)}
-    assert [term for term in TERMS if term.lower().replace(" ", "-") not in linked] == []
+    assert [term for term in TERMS if slug(term) not in linked] == []
 
 
 def test_every_work_is_cited(texts):
