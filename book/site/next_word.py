@@ -37,8 +37,9 @@ from helpers import models, pretrained
 logger = logging.getLogger(__name__)
 MATHJAX_FILES = ("tex-chtml.js", "input/tex/extensions", "output/chtml/fonts/woff-v2")
 CODE_FILES = ("*.py", "*.toml", "*.safetensors")
-WORDS_A_MINUTE = 200  # slower than a novel: there are formulas
-SECONDS_A_CODE_CELL = 15  # for its few lines, and for what they print or draw
+WORDS_A_MINUTE = 180  # slower than a novel
+SECONDS = {"code": 30, "figure": 90, "question": 30}  # for a cell with code to read, a figure to play with, a guess
+MINUTES_AN_EXERCISE = 5
 NOT_READ = re.compile(  # folds, code, formulas, addresses, tags
     r"<details>.*?</details>|```.*?```|\$\$.*?\$\$|\]\([^)]*\)|<[^>]*>|\$[^$\n]*\$", re.S
 )
@@ -135,21 +136,33 @@ def search_without_fetch(app, pagename, templatename, context, doctree):
         )
 
 
-def reading(notebook) -> tuple[int, int]:
-    """The words in the Markdown cells of `notebook`, and the minutes to read it, code and results included."""
-    text = " ".join(NOT_READ.sub(" ", cell.source) for cell in notebook.cells if cell.cell_type == "markdown")
+def reading(notebook) -> tuple[int, int, int]:
+    """The words of `notebook`, the minutes to read it, play, and guess, and the minutes for its exercises."""
+    markdown, code = ([cell for cell in notebook.cells if cell.cell_type == kind] for kind in ("markdown", "code"))
+    text = " ".join(NOT_READ.sub(" ", cell.source) for cell in markdown)
     words = len(re.findall(r"\w+(?:[-'’.,]\w+)*", text))
-    code_cells = sum(cell.cell_type == "code" for cell in notebook.cells)
-    return words, max(1, round(words / WORDS_A_MINUTE + code_cells * SECONDS_A_CODE_CELL / 60))
+    exercises = sum(cell.source.startswith("### Exercise ") for cell in markdown)
+    seconds = sum(SECONDS[kind] for kind in map(kind_of, code) if kind)
+    return words, max(1, round(words / WORDS_A_MINUTE + seconds / 60)), MINUTES_AN_EXERCISE * exercises
+
+
+def kind_of(cell) -> str | None:
+    """What a code cell asks of a reader; None for one that only draws or measures, or holds an exercise's blank."""
+    if "hide-input" not in cell.metadata.get("tags", []):
+        return None if "check.ch" in cell.source else "code"
+    if re.search(r"\b(?:ask|Predict)\(", cell.source):
+        return "question"
+    return "figure" if re.search(r"^(?:\w+ = )?(?:[A-Z]\w+|opening)\(", cell.source, re.M) else None
 
 
 def say_times(app, pagename, templatename, context, doctree):
     execution = NbMetadataCollector.get_exec_data(app.env, pagename)  # None where nothing ran; from the cache, too
     if doctree is None or execution is None or not execution["runtime"]:
         return
-    words, minutes = reading(nbformat.read(app.env.doc2path(pagename), as_version=4))
+    words, minutes, exercises = reading(nbformat.read(app.env.doc2path(pagename), as_version=4))
     times = (
-        f"Reading: about {minutes} minute{'s' * (minutes > 1)} ({words:,} words). "
+        f"Reading: about {minutes} minute{'s' * (minutes > 1)} ({words:,} words)"
+        f"{f', and {exercises} for the exercises' if exercises else ''}. "
         f"Running: {max(1, round(execution['runtime']))} s on the machine that built this page."
     )
     context["body"] = context["body"].replace("</h1>", f'</h1>\n<p class="nw-times">{times}</p>', 1)

@@ -121,10 +121,14 @@ def test_a_chapter_that_measures_time_runs_alone(tmp_path):
         assert chapters.Run(tmp_path / f"{name}.ipynb", timeout=60).alone == (name == "clock")
 
 
-def test_reading_time_counts_words_and_code():
-    words = "[word](https://example.org/a/b) $x + y$ " * 599
-    assert next_word.reading(chapter(f"# Tiny\n\n{words}", "a = 1")) == (600, 3)
-    assert next_word.reading(chapter(f"# Tiny\n\n{words}{words}", *["a = 1"] * 4)) == (1199, 7)
+def test_reading_time_counts_words_code_figures_and_exercises():
+    words = "[word](https://example.org/a/b) $x + y$ " * 539
+    assert next_word.reading(chapter(f"# Tiny\n\n{words}", "a = 1", "b = 2")) == (540, 4, 0)
+    book = chapter(f"# Tiny\n\n{words}", "# Make the figure.\nBigram(text)", '# Ask.\nask("a", answer=1)', "# Draw.\n1")
+    for cell in book.cells[1:]:
+        cell.metadata["tags"] = ["hide-input"]
+    book.cells.append(nbformat.v4.new_markdown_cell("### Exercise 1.1: One\n\n<details>Not read.</details>"))
+    assert next_word.reading(book) == (543, 5, 5)
 
 
 # Binder and Colab

@@ -206,7 +206,8 @@ def test_without_scripts_the_stills_stand(page_name, soups, site, browser):
 def test_a_chapter_shows_its_times_its_place_and_the_way_on(page_name, soups):
     soup = soups[page_name]
     times = soup.select_one("h1 + p.nw-times").text
-    assert re.fullmatch(r"Reading: about \d+ minutes? \([\d,]+ words\)\. Running: \d+ s on the machine .*", times)
+    form = r"Reading: about \d+ minutes? \([\d,]+ words\), and \d+ for the exercises\. Running: \d+ s on the machine .*"
+    assert re.fullmatch(form, times)
     glass = "article h1 ~ div.cell figure[data-widget=GlassGPT]"  # below the title, or else the strip of parts
     assert soup.select(f"{glass}, article .nw-strip li[aria-current=true]")
     ways = soup.select("article .nw-way > a")
