@@ -13,8 +13,8 @@ def chapter():
 
 
 def test_numbers_in_the_text_come_from_cells(chapter):
-    assert unsupported(chapter, 25, 64, 300, 150, 128, 240, 576, 48_900, 49_152, 250_000, 255, 100) == []
-    assert len(chapter["tokenizer"].merges) == 48_900 and chapter["tokenizer"].vocab_size == 49_152
+    assert unsupported(chapter, 25, 64, 300, 150, 128, 240, 576, 49_152, 250_000, 255, 100) == []
+    assert chapter["tokenizer"].vocab_size == 49_152
 
 
 def test_the_merges_are_those_of_the_helpers(chapter):
@@ -43,12 +43,14 @@ def test_embeddings_find_partners(chapter):
     ranks = [
         np.median([chapter["rank_of"](chapter[t], a, b) for a, b in chapter["couples"]]) for t in ("before", "after")
     ]
-    assert ranks[0] > 500 and ranks[1] < 20 and "consonants: closer than 7" in chapter.printed
+    assert ranks[0] > 500 and ranks[1] < 20
 
 
 @pytest.mark.usefixtures("smollm2")
 def test_analogies_on_the_real_model(chapter):
     row, near = chapter["row"], chapter["near"]
     assert near(row("king") - row("man") + row("woman")).startswith("␣queen, ␣king")
-    assert near(row("uncle") - row("man") + row("woman")).startswith("␣uncle, ␣aunt")
+    assert near(row("Paris") - row("France") + row("Germany")).startswith("␣Paris, ␣Berlin")
+    with_arithmetic, alone = np.array(chapter["ranks"]).T
+    assert (with_arithmetic == 1).sum() == 8 and (alone == 1).sum() == 1
     assert "␣white" in near(row("black"), 7) and len(chapter["tokenizer"].encode(" strawberry")) == 1
