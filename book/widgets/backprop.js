@@ -490,11 +490,11 @@ export default widget(frame => {
       if (x < flies && !over) return;
       if (!there) sketch(leaves, step, step);
       there = true;
-      const q = (x - flies) / (1 - flies), size = `scale(${1 + 0.6 * Math.sin(Math.PI * Math.min(1, 0.15 + q))})`;
+      const q = (x - flies) / (1 - flies), size = `scale(${1 + 0.15 * Math.sin(Math.PI * Math.min(1, 0.15 + q))})`;
       pulses.style.opacity = String(1 - q);
       reached.forEach(i => {
         boxes[i][backward ? "grad" : "value"].style.transform = size;
-        if (backward) gradient(i, number(sum(before[i]) + q * (sum(arrived[i]) - sum(before[i]))));
+        if (backward) gradient(i, number(sum(arrived[i])));
       });
       if (!over) return;
       rest(leaves, step);

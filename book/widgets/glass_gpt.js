@@ -244,8 +244,10 @@ export default widget(frame => {
           ? explainWord(g, net, of, `“${label(word)}”`)
           : explain(g, net, spot, name);
     const opens = lens.element.hidden && found && root.contains(document.activeElement);
-    if (opens)
+    if (opens) {
       opener = /** @type {HTMLElement} */ (document.activeElement);
+      going = Math.min(going, 1); // this word, and no other while the reader looks
+    }
     if (found && explained !== found.title) say(found.title);
     explained = found?.title ?? "";
     lens.show(found, at, amount, picksOf(spot));

@@ -53,6 +53,14 @@ OPENINGS = {  # the captions of the figures that chapters open with
         "its piece. A dart picks one. Press Next word. Under More, the temperature changes the pieces."
     ),
 }
+OPENING_TITLES = {
+    "": "What happens inside a GPT before it says the next word?",
+    "embedding": "What does a model see when it reads a word?",
+    "attention": "Which words does each word look at?",
+    "mlp": "Half a million numbers: who set them?",
+    "logits": "How does a GPT score every word it knows?",
+    "sampling": "How does a GPT pick its next word?",
+}
 SPEEDS = ("slow", "normal", "fast", "instant")
 BARS = 8
 BLUE, ORANGE = (0.16, 0.52, 0.85), (0.89, 0.45, 0.09)
@@ -319,5 +327,5 @@ def opening(focus: str = "") -> GlassGPT:
     model, tokenizer = load_gpt("poems")
     config = model.config
     caption = OPENINGS[focus].format(C=config.channels, units=4 * config.channels, V=config.vocab_size)
-    title = "What happens inside a GPT before it says the next word?"
+    title = OPENING_TITLES[focus]
     return GlassGPT(model, tokenizer, after="\n", focus=focus, seed=4, title=title, caption=caption)

@@ -68,7 +68,11 @@ export default widget(frame => {
   }
   const plan = () => { waiting ||= requestAnimationFrame(() => safely(tick)); };
   cleanup(() => { cancelAnimationFrame(waiting); waiting = -1; going = 0; });
-  const trainButton = button("", () => { if (going) { going = 0; plan(); } else go(); }, { class: "nw-go" });
+  let began = -Infinity; // when it began by itself
+  const trainButton = button("", () => {
+    if (performance.now() - began < 700) return; // it began by itself just now: whoever presses Train wants that
+    if (going) { going = 0; plan(); } else go();
+  }, { class: "nw-go" });
   function start() {
     net = begin(get("text"), get("seed"), get("bug"));
     looked = -1;
@@ -223,7 +227,9 @@ export default widget(frame => {
     const seen = new IntersectionObserver(entries => {
       if (!entries.some(entry => entry.isIntersecting)) return;
       seen.disconnect();
-      if (!net.losses.length) go(get("auto"));
+      if (net.losses.length) return;
+      began = performance.now();
+      go(get("auto"));
     }, { threshold: 0.4 });
     seen.observe(root);
     cleanup(() => seen.disconnect());

@@ -69,6 +69,15 @@ function outputsAfter(figure) {
   return found;
 }
 
+/** The text right after the cells that follow `figure`: it says what they show. @param {Element | null} figure */
+function textAfter(figure) {
+  const found = [];
+  let part = figure?.closest(".cell")?.nextElementSibling;
+  while (part?.matches(".cell") && !part.querySelector('[data-widget="Predict"]')) part = part.nextElementSibling;
+  for (; part && !part.matches(".cell, section, h2, h3"); part = part.nextElementSibling) found.push(part);
+  return found;
+}
+
 /** @param {string} text @returns {Child[]} */
 const words = text => marked(text).map(([kind, part]) => (kind ? h(kind, {}, part) : part));
 
@@ -150,7 +159,7 @@ export default widget(frame => {
     inputs().forEach((input, i) => {
       const option = get("options")[i][0], mine = guess === option, right = guess !== null && get("answer") === option;
       const label = /** @type {HTMLElement} */ (input.parentElement);
-      input.checked = mine || (guess === "" && input.checked);
+      input.checked = mine;
       label.classList.toggle("nw-predict-right", right);
       label.classList.toggle("nw-predict-mine", mine);
       /** @type {Element} */ (label.lastElementChild).textContent =
@@ -186,12 +195,12 @@ export default widget(frame => {
       ...(guess === "" ? []
         : [line("Your guess: ", spoken(guess), (right ? " ✓" : "") + (known ? also : ""), why, known && because)]),
       ...(known ? [] : [line("The answer: ", value, also, reason, because)]),
-      ...(rest.length ? [h("details", {}, h("summary", {}, "What about the others?"),
+      ...(rest.length ? [h("details", {}, h("summary", {}, isNumber() ? "Other guesses" : "What about the others?"),
         h("ul", {}, rest.map(([option, said]) => h("li", {}, h("b", {}, words(option)), ": ", words(said)))))] : []));
   }
 
   // Once the figure is in its page
-  let covers = /** @type {HTMLElement[]} */ ([]);
+  let covers = /** @type {HTMLElement[]} */ ([]), spoilers = /** @type {Element[]} */ ([]);
   /** @param {Element | null} output @param {boolean} hide */
   const cut = (output, hide) => {
     for (const child of output?.children ?? []) /** @type {HTMLElement} */ (child).inert = hide;
@@ -199,7 +208,8 @@ export default widget(frame => {
   };
   const uncover = () => {
     covers.forEach(cover => { cut(cover.parentElement, false); cover.remove(); });
-    covers = [];
+    spoilers.forEach(part => part.classList.remove("nw-covered-text"));
+    covers = spoilers = [];
   };
   function cover() {
     if (!get("cover") || get("guess") !== null) return uncover();
@@ -210,6 +220,8 @@ export default widget(frame => {
       output.prepend(cover);
       return cover;
     });
+    if (covers.length) spoilers = textAfter(root.closest("figure.nw-widget"));
+    spoilers.forEach(part => part.classList.add("nw-covered-text"));
   }
   cleanup(uncover);
 

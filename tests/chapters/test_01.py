@@ -49,8 +49,8 @@ def test_more_memory_helps_until_it_does_not(chapter):
 
 def test_probabilities_sum_to_one(chapter):
     for of in (
-        lambda c: chapter["smoothed"](chapter["tables"][3], "the", c),
-        lambda c: chapter["blended"](3, "the", c),
+        lambda c: chapter["smoothed"]("the", c),
+        lambda c: chapter["blended"]("the", c),
     ):
         assert sum(map(of, chapter["chars"])) == pytest.approx(1)
 
