@@ -68,5 +68,5 @@ def test_what_was_never_seen(chapter):
 @pytest.mark.usefixtures("smollm2")
 def test_the_real_model_remembers_the_cat_and_knows_colors(chapter):
     shared = [int(n) for n in re.findall(r"share (\d+) of their top 100", chapter.printed)]
-    assert min(shared[:2]) > 40 and max(shared[2:]) < 15
+    assert min(shared[:2]) > 40 and max(shared[2:]) < 20
     assert re.search(r"cat\. Write a poem about a … cat 8\d", chapter.printed)

@@ -51,6 +51,6 @@ def test_analogies_on_the_real_model(chapter):
     row, near = chapter["row"], chapter["near"]
     assert near(row("king") - row("man") + row("woman")).startswith("␣queen, ␣king")
     assert near(row("Paris") - row("France") + row("Germany")).startswith("␣Paris, ␣Berlin")
-    with_arithmetic, alone = np.array(chapter["ranks"]).T
-    assert (with_arithmetic == 1).sum() == 8 and (alone == 1).sum() == 1
+    first = (np.array(chapter["ranks"]) == 1).sum(axis=0)
+    assert first.tolist() == [8, 1, 1]
     assert "␣white" in near(row("black"), 7) and len(chapter["tokenizer"].encode(" strawberry")) == 1
