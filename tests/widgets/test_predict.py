@@ -2,14 +2,16 @@
 
 import random
 import re
+import tomllib
 from html import escape
 
+import nbformat
 import numpy as np
 import pytest
 from traitlets import TraitError
 
-from book.widgets import Predict
-from book.widgets.predict import MARKED, _marked
+from book.widgets import Predict, questions
+from book.widgets.predict import MARKED, NOTEBOOKS, _marked
 from tests.site import site_checks
 from tests.widgets.harness import call, calls, mounted, painted
 from tests.widgets.probe import Probe
@@ -278,13 +280,15 @@ def test_results_are_covered_until_the_reader_has_guessed(browser):
         result, covers = page.locator(".result"), page.locator(".nw-cover:visible")
         assert covers.all_inner_texts() == ["Hidden until you guess above."] * 2
         assert not result.is_visible() and result.evaluate("e => e.inert") and page.locator(".later").is_visible()
+        said = page.get_by_text("Text.", exact=True)  # what comes right after would give the results away
+        assert not said.is_visible()
         low = "all => all.every(e => e.offsetHeight <= 90)"  # no box half a screen tall with nothing in it
         assert page.locator(".nw-covered").evaluate_all(low)
         assert page.locator("pre:visible", has_text="code").count() == 4  # the code may be read
         assert page.get_by_role("slider").count() == 0 and page.locator(".nw-mounted input[type=range]").count() == 1
         assert not site_checks.accessibility(page)
         page.emulate_media(media="print")
-        assert result.is_visible() and not covers.count()
+        assert result.is_visible() and said.is_visible() and not covers.count()
         page.emulate_media(media="screen")
         top = page.locator(".later").evaluate("e => e.getBoundingClientRect().top")
         page.get_by_role("radio").first.check()
@@ -295,6 +299,7 @@ def test_results_are_covered_until_the_reader_has_guessed(browser):
         painted(page)
         grown = page.locator("figure").first.evaluate("e => e.offsetHeight") - figure
         assert result.is_visible() and not result.evaluate("e => e.inert") and not page.locator(".nw-cover").count()
+        assert said.is_visible()
         moved = page.locator(".later").evaluate("e => e.getBoundingClientRect().top") - top
         assert moved >= grown - 1  # the answer took room, and the results are as tall as they are
         page.get_by_role("slider", name="x").press("End")
@@ -315,3 +320,24 @@ def test_nothing_is_covered_where_it_should_not(browser):
     with mounted(browser, *page_with_results(), java_script_enabled=False) as (page, _):
         assert page.locator(".result").is_visible() and page.locator(".nw-ask").is_visible()
         assert "Answer: It falls (2.48 to 1.90)." in page.inner_text(".nw-ask")
+
+
+# Questions whose text is beside the notebook
+
+
+def test_a_chapters_questions_are_asked_by_name():
+    ask = questions("01_next_word")
+    asked = ask("greedy", answer="the same few letters, over and over")
+    assert asked.question.startswith("Start with *W*") and len(asked.options) == 3
+    number = ask("never-seen", answer=90.0, off=8)
+    assert number.unit == "%" and number.wrong[0][:2] == [0, 40]
+    with pytest.raises(ValueError, match="01_next_word.toml has no question 'gone'. It has after-a, greedy"):
+        ask("gone", answer=1)
+
+
+@pytest.mark.parametrize("path", sorted(NOTEBOOKS.glob("*.toml")), ids=lambda path: path.stem)
+def test_a_chapter_asks_each_of_its_questions_once(path):
+    cells = nbformat.read(path.with_suffix(".ipynb"), as_version=4).cells
+    code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    names = re.findall(r"\bask\(\s*\"([\w-]+)\"", code)
+    assert sorted(names) == sorted(tomllib.loads(path.read_text(encoding="utf-8"))) and len(names) <= 6
