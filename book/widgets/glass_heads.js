@@ -58,7 +58,7 @@ export function headsOf({ L, H, names, switches, choose, toggle, look }) {
       const first = kind === "embedding" ? parts[0] : part,
         whole = kind === "embedding" && sum;
       const from = kind === "embedding" && !sum ? 0 : first.x;
-      if (kind === "embedding") title.textContent = whole ? "token + position = embedding" : "embedding";
+      if (kind === "embedding") title.textContent = whole ? "token + position" : "embedding";
       Object.assign(
         element.style,
         narrow
