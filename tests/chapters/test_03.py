@@ -14,7 +14,7 @@ def chapter():
 
 
 def test_numbers_in_the_text_come_from_cells(chapter):
-    assert unsupported(chapter, 200, 267, 75, 25, 2.718, 4.23, 69, 100_000, 49_152, 0.4, 7_300, 32, 1.39) == []
+    assert unsupported(chapter, 200, 267, 75, 25, 2.718, 4.23, 69, 100_000, 49_152, 0.4, 7_300, 32, 1.39, 0.0002) == []
     assert 7_250 < np.exp(8.9) < 7_350 and round(np.log(4), 2) == 1.39
 
 

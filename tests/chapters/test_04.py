@@ -51,6 +51,8 @@ def test_analogies_on_the_real_model(chapter):
     row, near = chapter["row"], chapter["near"]
     assert near(row("king") - row("man") + row("woman")).startswith("␣queen, ␣king")
     assert near(row("Paris") - row("France") + row("Germany")).startswith("␣Paris, ␣Berlin")
+    words = chapter["puzzles"].replace(",", " ").split()
+    assert all(len(chapter["tokenizer"].encode(" " + word)) == 1 for word in words)
     first = (np.array(chapter["ranks"]) == 1).sum(axis=0)
     assert first.tolist() == [8, 1, 1]
     assert "␣white" in near(row("black"), 7) and len(chapter["tokenizer"].encode(" strawberry")) == 1
