@@ -604,7 +604,7 @@ export default widget(frame => {
 
   function update() {
     ({ g, net, paints, full, now } = reader.read());
-    if (wave && now.lane !== now.ids.length - 1) halt(); // the dart is for the last row, and the reader looks at another
+    if (wave && now.lane !== now.ids.length - 1) halt(); // the dart is for the last row, not for another
     if (now.ids.length) {
       arrange();
       showEnd(-1);

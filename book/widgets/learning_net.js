@@ -70,7 +70,7 @@ export default widget(frame => {
   cleanup(() => { cancelAnimationFrame(waiting); waiting = -1; going = 0; });
   let began = -Infinity; // when it began by itself
   const trainButton = button("", () => {
-    if (going && performance.now() - began < 700) return; // it began by itself just now: whoever presses Train wants that
+    if (going && performance.now() - began < 700) return; // it began by itself: you meant Train
     if (going) { going = 0; plan(); } else go();
   }, { class: "nw-go" });
   function start() {

@@ -176,7 +176,7 @@ def test_one_switch_shows_all_code_on_every_page(site, browser):
         page.goto(address)
         folds = page.locator("div.cell details.hide")
         assert folds.count() > 10 and page.locator("div.cell details.hide[open]").count() == 0
-        assert "Draw the picture" in page.locator("summary.nw-fold").all_inner_texts()
+        assert "Draw tanh" in page.locator("summary.nw-fold").all_inner_texts()
         page.get_by_role("button", name="Show all code").click()
         assert page.locator("div.cell details.hide[open]").count() == folds.count()
         page.goto(f"{site.as_uri()}/notebooks/04_tokens.html")

@@ -99,7 +99,7 @@ def test_menu_on_a_phone(site, browser):
 
 def test_what_is_wider_than_a_phone_scrolls_by_keys(site, browser):
     with site_checks.watched(browser, site.as_uri(), viewport={"width": 360, "height": 740}) as (page, complaints):
-        page.goto(f"{site.as_uri()}/notebooks/03_softmax.html")
+        page.goto(f"{site.as_uri()}/notebooks/06_transformer.html")
         site_checks.settle(page)
         for kind in ("figure.nw-figure", "div.math"):
             box = page.locator(f'{kind}[tabindex="0"][aria-label]').first
