@@ -168,6 +168,11 @@ class BytePairTokenizer(_Tokenizer):
         self._cache: dict[str, list[int]] = {}
 
     @classmethod
+    def pieces(cls, text: str) -> list[str]:
+        """The text, cut into what merges stay inside: a word with the space before it, a number, marks, white space."""
+        return cls._PIECE.findall(text)
+
+    @classmethod
     def train(cls, text: str, vocab_size: int, *, specials: Sequence[str] = ()) -> BytePairTokenizer:
         """Learn merges until the vocabulary has `vocab_size` tokens, or no pair occurs twice.
 
@@ -175,8 +180,8 @@ class BytePairTokenizer(_Tokenizer):
         """
         whole("vocab_size", vocab_size, least=256 + len(specials))
         ids, weight, left, right = [], [], [], []  # the distinct words as one chain of tokens with gaps between words
-        for word, count in Counter(cls._PIECE.findall(text)).items():
-            first, word = len(ids), _utf8(word)
+        for piece, count in Counter(cls.pieces(text)).items():
+            first, word = len(ids), _utf8(piece)
             ids += word
             weight += [count] * len(word)
             left += [-1, *range(first, first + len(word) - 1)]
@@ -229,7 +234,7 @@ class BytePairTokenizer(_Tokenizer):
             if i % 2:
                 ids.append(self.specials[part])
                 continue
-            for word in self._PIECE.findall(part):
+            for word in self.pieces(part):
                 if word not in self._cache:
                     if len(self._cache) > 100_000:
                         self._cache.clear()
@@ -253,7 +258,7 @@ class BytePairTokenizer(_Tokenizer):
 
         Merges that don't apply to the text are skipped, and specials count as plain text.
         """
-        words = [self._byte_tokens(word) for word in self._PIECE.findall(text)]
+        words = [self._byte_tokens(word) for word in self.pieces(text)]
         return [list(chain.from_iterable(words)) for words in self._stages(words)]
 
     def _stages(self, words: list[list[int]]) -> Iterator[list[list[int]]]:

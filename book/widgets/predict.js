@@ -59,23 +59,19 @@ const memory = {
   forget(name) { try { localStorage.removeItem(name); } catch { /* there was nothing */ } },
 };
 
-/** The outputs a page shows right below: of the code cells that follow, up to a text or the next question.
- * @param {Element | null} figure @returns {HTMLElement[]} */
-function outputsAfter(figure) {
-  const found = [];
-  let cell = figure?.closest(".cell")?.nextElementSibling;
-  for (; cell?.matches(".cell") && !cell.querySelector('[data-widget="Predict"]'); cell = cell.nextElementSibling)
-    found.push(.../** @type {NodeListOf<HTMLElement>} */ (cell.querySelectorAll(".cell_output")));
-  return found;
-}
-
-/** The text right after the cells that follow `figure`: it says what they show. @param {Element | null} figure */
-function textAfter(figure) {
-  const found = [];
+/**
+ * What would give a question's answer away: the outputs of the cells that follow `figure`, up to the next text or
+ * question, and that text.
+ * @param {Element | null} figure
+ */
+function resultsAfter(figure) {
+  const outputs = /** @type {HTMLElement[]} */ ([]), texts = /** @type {Element[]} */ ([]);
   let part = figure?.closest(".cell")?.nextElementSibling;
-  while (part?.matches(".cell") && !part.querySelector('[data-widget="Predict"]')) part = part.nextElementSibling;
-  for (; part && !part.matches(".cell, section, h2, h3"); part = part.nextElementSibling) found.push(part);
-  return found;
+  for (; part?.matches(".cell") && !part.querySelector('[data-widget="Predict"]'); part = part.nextElementSibling)
+    outputs.push(.../** @type {NodeListOf<HTMLElement>} */ (part.querySelectorAll(".cell_output")));
+  for (; outputs.length && part && !part.matches(".cell, section, h2, h3"); part = part.nextElementSibling)
+    texts.push(part);
+  return { outputs, texts };
 }
 
 /** @param {string} text @returns {Child[]} */
@@ -214,13 +210,14 @@ export default widget(frame => {
   function cover() {
     if (!get("cover") || get("guess") !== null) return uncover();
     if (covers.length) return;
-    covers = outputsAfter(root.closest("figure.nw-widget")).map(output => {
+    const { outputs, texts } = resultsAfter(root.closest("figure.nw-widget"));
+    covers = outputs.map(output => {
       const cover = h("p", { class: "nw-cover" }, "Hidden until you guess above.");
       cut(output, true);
       output.prepend(cover);
       return cover;
     });
-    if (covers.length) spoilers = textAfter(root.closest("figure.nw-widget"));
+    spoilers = texts;
     spoilers.forEach(part => part.classList.add("nw-covered-text"));
   }
   cleanup(uncover);

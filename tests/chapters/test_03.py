@@ -1,5 +1,7 @@
 """What chapter 3 says, checked against what its cells compute."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -29,7 +31,9 @@ def test_softmax_is_that_of_the_helpers(chapter):
 def test_wishes_that_sparsemax_grants(chapter):
     z, f = chapter["z"], chapter["sparsemax"]
     assert f(z).min() >= 0 and f(z).sum() == pytest.approx(1) and np.allclose(f(z + 5), f(z))
-    assert (np.diff(f(np.sort(z))) >= 0).all() and np.any(f(z + [1e-3, 0, 0, 0]) != f(z)) == (0 < f(z)[0] < 1)
+    close = np.array([3.0, 2.5, 0.5, -4.0])
+    assert (np.diff(f(np.sort(z))) >= 0).all() and f(close).tolist() == [0.75, 0.25, 0, 0]
+    assert f(close + [1e-3, 0, 0, 0])[0] > f(close)[0] and f(z + [1e-3, 0, 0, 0])[0] == f(z)[0] == 1
     assert max(chapter["curves"]["sigmoid, divided by the sum"]) < 0.41
 
 
@@ -41,9 +45,10 @@ def test_the_gradient_is_p_minus_y(chapter):
 
 
 def test_counts_are_learned(chapter):
-    learned = chapter["after_t"] / chapter["after_t"].sum()
-    assert abs(learned - chapter["softmax"](np.log(np.maximum(learned, 1e-300)))).max() < 1e-9
-    assert "'h': learned 0.328" in chapter.printed and f"{learned.max():.3f}" in ("0.328", "0.329")
+    counted = chapter["after_t"] / chapter["after_t"].sum()
+    learned = [float(n) for n in re.findall(r"learned (0\.\d+)", chapter.printed)]
+    wanted = [counted[chapter["number_of"][char]] for char in "h oe"]
+    assert len(learned) == 4 and np.abs(np.subtract(learned, wanted)).max() < 2.5e-4
 
 
 def test_the_second_softmax_ruins_the_probabilities(chapter):

@@ -48,8 +48,9 @@ def test_heads_built_by_hand_do_their_jobs(chapter):
 
 def test_the_reversal_is_right_and_mirrored(chapter):
     sentence, L = chapter["sentence"], chapter["L"]
-    assert chapter["alphabet"].decode(chapter["text"][:0]) == "" and f"{sentence}|{sentence[::-1]}" in chapter.printed
-    assert chapter["L"] == len(sentence) == L
+    assert f"{sentence}|{sentence[::-1]}" in chapter.printed
+    looks = chapter["mirror"][L:].argmax(axis=1)  # from the bar on
+    assert (looks == L - 1 - np.arange(L)).mean() > 0.9
 
 
 def test_habits_of_trained_heads(chapter):

@@ -17,9 +17,9 @@ def test_a_chapter_is_short_enough(stem):
     code = [cell for cell in cells[:end] if cell.cell_type == "code"]
     seen = [cell.source.splitlines() for cell in code if "hide-input" not in cell.metadata.get("tags", [])]
     text = "\n".join(cell.source for cell in cells[:end] if cell.cell_type == "markdown")
-    assert len(re.sub(r"\]\([^)]*\)", "]", text).split()) <= 2_900
+    assert len(re.sub(r"\]\([^)]*\)", "]", text).split()) <= 2_800
     assert len(seen) <= 30 and sum(len(list(filter(None, lines))) for lines in seen) <= 220
-    assert max(map(len, seen)) <= 13
+    assert max(map(len, seen)) <= 12
     assert not any("assert " in cell.source for cell in code), "a claim is tested in tests/chapters"
     assert sum(cell.source.startswith("### Exercise ") for cell in cells) == 5
     assert "## Now on a real model\n" in text

@@ -153,7 +153,7 @@ def test_any_text_comes_back(text):
     ],
 )
 def test_words_split_like_gpt_2s_and_numbers_into_digits(text, pieces):
-    assert PretrainedTokenizer._PIECE.findall(text) == pieces
+    assert PretrainedTokenizer.pieces(text) == pieces
 
 
 def test_specials_and_saving():

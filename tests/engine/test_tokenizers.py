@@ -89,7 +89,7 @@ def test_words_that_are_not_known():
 
 def slow_merges(text: str, count: int) -> list[tuple[int, int]]:
     """The definition: count all pairs again before each merge; among the most frequent take the smallest."""
-    words = [list(word.encode()) for word in BytePairTokenizer._PIECE.findall(text)]
+    words = [list(word.encode()) for word in BytePairTokenizer.pieces(text)]
     learned = []
     while len(learned) < count:
         pairs = [pair for word in words for pair in zip(word, word[1:])]

@@ -99,12 +99,15 @@ def test_menu_on_a_phone(site, browser):
 
 def test_what_is_wider_than_a_phone_scrolls_by_keys(site, browser):
     with site_checks.watched(browser, site.as_uri(), viewport={"width": 360, "height": 740}) as (page, complaints):
-        page.goto(f"{site.as_uri()}/notebooks/03_softmax.html")
-        site_checks.settle(page)
-        box = page.locator('figure.nw-figure[tabindex="0"][aria-label]').first
-        box.focus()
-        box.press("ArrowRight")
-        page.wait_for_function("box => box.scrollLeft > 0", arg=box.element_handle())
+        for name, kind in (("06_transformer", "div.math"), ("03_softmax", "figure.nw-figure")):
+            page.goto(f"{site.as_uri()}/notebooks/{name}.html")
+            site_checks.settle(page)
+            box = page.locator(f'{kind}[tabindex="0"][aria-label]').first
+            inside = "box => box.firstElementChild.getBoundingClientRect().left >= box.getBoundingClientRect().left - 1"
+            assert box.evaluate(inside)  # its beginning is in sight
+            box.focus()
+            box.press("ArrowRight")
+            page.wait_for_function("box => box.scrollLeft > 0", arg=box.element_handle())
         page.set_viewport_size({"width": 1280, "height": 740})
         page.wait_for_function("!document.querySelector('article :is(.nw-figure, .math)[tabindex]')")
         assert not complaints, complaints
