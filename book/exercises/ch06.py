@@ -1,4 +1,6 @@
-"""The exercises of chapter 6: parameters on paper, layer norm, a block, a batch, and a model for a budget."""
+"""The exercises of chapter 6: parameters on paper, GELU, a block, a batch, and a model for a budget."""
+
+import math
 
 import numpy as np
 
@@ -13,36 +15,22 @@ parameters_by_hand = ByHand(WORDS["parameters_by_hand"])
 
 # 6.2
 
-EPSILON = 1e-5
-SCALE, SHIFT = np.array([2.0, 1.0, -1.0, 0.5]), np.array([0.0, 1.0, 3.0, -2.0])
+
+def phi(x):
+    """The chance that a draw from the standard normal distribution is below x."""
+    return 0.5 * (1 + math.erf(x / math.sqrt(2)))
 
 
-def centered(x, axis=-1):
-    return x - x.mean(axis=axis, keepdims=True)
-
-
-def normal(x, axis=-1, epsilon=EPSILON, ddof=0):
-    return centered(x, axis) / np.sqrt(x.var(axis=axis, keepdims=True, ddof=ddof) + epsilon)
-
-
-layer_norm = Exercise(WORDS["layer_norm"], lambda x, weight, bias: normal(x) * weight + bias)
-layer_norm.inputs = {
-    "one position": (np.array([3.0, -1.0, 0.5, 2.0]), SCALE, SHIFT),
-    "five positions": (np.random.default_rng(0).normal(2, 3, (5, 4)), SCALE, SHIFT),
-    "a batch of shape (2, 3, 4)": (np.random.default_rng(1).normal(-1, 2, (2, 3, 4)), SCALE, SHIFT),
-    "a position with four equal numbers": (np.array([[1.0, 1.0, 1.0, 1.0], [1.0, 2.0, 3.0, 4.0]]), SCALE, SHIFT),
-    "tiny numbers": (np.array([[1e-3, -1e-3, 2e-3, 0.0]]), SCALE, SHIFT),
-}
-layer_norm.mistakes = {
-    "over_positions": lambda x, weight, bias: normal(x, axis=0) * weight + bias,
-    "over_everything": lambda x, weight, bias: normal(x, axis=None) * weight + bias,
-    "no_epsilon": lambda x, weight, bias: normal(x, epsilon=0) * weight + bias,
-    "epsilon_outside": lambda x, weight, bias: centered(x) / (x.std(-1, keepdims=True) + EPSILON) * weight + bias,
-    "sample_variance": lambda x, weight, bias: normal(x, ddof=1) * weight + bias,
-    "by_the_variance": lambda x, weight, bias: centered(x) / (x.var(-1, keepdims=True) + EPSILON) * weight + bias,
-    "scale_left_out": lambda x, weight, bias: normal(x) + bias,
-    "shift_left_out": lambda x, weight, bias: normal(x) * weight,
-    "mean_left_in": lambda x, weight, bias: x / np.sqrt(x.var(-1, keepdims=True) + EPSILON) * weight + bias,
+gelu = Exercise(WORDS["gelu"], lambda x: x * phi(x), atol=2e-3)
+gelu.inputs = {str(x).replace("-", "−"): (x,) for x in (0.0, 1.0, -1.0, 0.5, -3.0, 8.0)}
+gelu.mistakes = {
+    "relu": lambda x: max(x, 0.0),
+    "chance_alone": phi,
+    "root_forgotten": lambda x: x * 0.5 * (1 + math.erf(x)),
+    "half_forgotten": lambda x: x * (1 + math.erf(x / math.sqrt(2))),
+    "one_forgotten": lambda x: x * 0.5 * math.erf(x / math.sqrt(2)),
+    "chance_above": lambda x: x * phi(-x),
+    "sigmoid": lambda x: x / (1 + math.exp(-x)),
 }
 
 # 6.3
@@ -58,6 +46,11 @@ def in_turn(x, *parts):
 def plus(*parts):
     """A function that adds what the parts make of the stream, in turn, to the stream."""
     return lambda x: x + in_turn(x, *parts)
+
+
+def normal(x):
+    centered = x - x.mean(axis=-1, keepdims=True)
+    return centered / np.sqrt((centered**2).mean(axis=-1, keepdims=True) + 1e-5)
 
 
 X = np.random.default_rng(2).normal(0, 2, (3, 6))

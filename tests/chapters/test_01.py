@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 
+from helpers import data
 from tests.chapters.running import ran, unsupported
 
 
@@ -70,3 +71,12 @@ def test_the_real_model_remembers_the_cat_and_knows_colors(chapter):
     shared = [int(n) for n in re.findall(r"share (\d+) of their top 100", chapter.printed)]
     assert min(shared[:2]) > 40 and max(shared[2:]) < 20
     assert re.search(r"cat\. Write a poem about a … cat 8\d", chapter.printed)
+
+
+def test_the_numbers_that_chapter_6_imports(chapter):
+    blended = chapter["on_held_blended"]
+    assert data.COUNTED == {
+        "counts, one letter back": pytest.approx(blended[1], abs=0.001),
+        "counts, five letters back": pytest.approx(min(blended), abs=0.001),
+    }
+    assert np.argmin(blended) == 5

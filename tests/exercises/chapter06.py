@@ -9,23 +9,19 @@ from book.exercises import check
 from . import other_style, wrong
 
 
-@other_style(check.ch06.layer_norm)
-def in_float32_with_a_mean_of_squares(x, weight, bias):
-    x = np.asarray(x, dtype=np.float64)
-    d = x - x.mean(-1)[..., None]
-    return d * weight / ((d**2).mean(-1)[..., None] + 1e-5) ** 0.5 + bias
+@other_style(check.ch06.gelu)
+def by_the_tanh_formula(x):
+    return 0.5 * x * (1 + math.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))
 
 
-@wrong(check.ch06.layer_norm, "over_positions")
-def axis_zero(x, weight, bias):
-    mean, variance = np.mean(x, axis=0), np.var(x, axis=0)
-    return weight * (x - mean) / np.sqrt(variance + 1e-5) + bias
+@wrong(check.ch06.gelu, "relu")
+def cut_off(x):
+    return x if x > 0 else 0
 
 
-@wrong(check.ch06.layer_norm, "no_epsilon")
-def std_alone(x, weight, bias):
-    with np.errstate(all="ignore"):
-        return (x - x.mean(-1, keepdims=True)) / x.std(-1, keepdims=True) * weight + bias
+@wrong(check.ch06.gelu, "sigmoid")
+def swish(x):
+    return x * 0.5 * (1 + np.tanh(x / 2))
 
 
 @other_style(check.ch06.block)
