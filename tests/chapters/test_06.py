@@ -25,7 +25,7 @@ def test_a_letter_after_an_r_is_learned_in_three_stages(chapter):
         for step, shot in chapter["history"].snapshots.items()
     }
     after = {letter: chapter["train_text"].count(letter + "d") / chapter["train_text"].count(letter) for letter in "rn"}
-    assert p_d[50] > 1.5 * after["r"] and after["n"] > 2 * after["r"]
+    assert p_d[50] > 1.5 * after["r"] and abs(chapter["d_after_n"][1] - after["n"]) < 0.06
     assert p_d[100] < 0.7 * p_d[50] and abs(p_d[100] - after["r"]) < 0.03 and p_d[1200] > 0.9
     looks_back = [
         np.diagonal(shot["attention"], -1, 1, 2).mean(axis=1).max() for shot in chapter["history"].snapshots.values()
@@ -129,9 +129,8 @@ def test_the_head_of_the_riddle_looks_at_line_breaks(chapter):
 
 @pytest.mark.usefixtures("smollm2")
 def test_the_real_model_needs_its_first_and_last_blocks(chapter):
-    worst = np.argsort(chapter["losses"])[::-1][:4] + 1
-    assert worst.tolist() == [1, 2, 30, 12] and chapter["small_change"] == 21
-    assert math.isclose(chapter["whole"], 4.51, abs_tol=0.02)
+    assert chapter["order"][:3].tolist() == [0, 1, 29] and chapter["small_change"] == 20
+    assert math.isclose(chapter["whole"], 4.0, abs_tol=0.02)
 
 
 def test_attention_and_the_mlp_divide_the_work(chapter):
