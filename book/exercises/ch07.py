@@ -4,7 +4,6 @@ import numpy as np
 
 from helpers.sampling import softmax
 
-from .draws import NOISE, dart, ignores_rng, shares
 from .engine import ByHand, Exercise, Explore, Verdict, words
 from .say import scored
 
@@ -116,49 +115,6 @@ top_k_logits.mistakes = {
 
 # 7.4
 
-OPEN = np.array([1.0, 2.5, 3.0, -1.0])
-
-
-def drawn(z, T, rng, *, p=lambda z, T: softmax(z / T), at_0=np.argmax):
-    """A token: `at_0(z)` at temperature 0, otherwise drawn from the probabilities `p(z, T)`."""
-    return at_0(z) if T == 0 else dart(p(z, T), rng, length=1)
-
-
-def fails(z):
-    raise ValueError("probabilities contain NaN")
-
-
-token_from_logits = Exercise(
-    WORDS["token_from_logits"],
-    lambda z, T, rng: drawn(z, T, rng),
-    run=shares,
-    also=lambda draw: ignores_rng(lambda rng: [int(draw(np.zeros(8), 1, rng)) for _ in range(20)]),
-    atol=NOISE,
-)
-token_from_logits.inputs = {
-    "four logits at T = 1": (OPEN, 1),
-    "T = 3": (OPEN, 3),
-    "T = 0.4": (OPEN, 0.4),
-    "negative logits": (OPEN - 5, 1),
-    "T = 0": (OPEN, 0),
-}
-token_from_logits.mistakes = {
-    "no_case_for_zero": lambda *args: drawn(*args, at_0=fails),
-    "logits_as_probabilities": lambda z, T, rng: z.argmax() if T == 0 else rng.choice(len(z), p=z / z.sum()),
-    "first_token_at_zero": lambda *args: drawn(*args, at_0=lambda z: 0),
-    "past_the_end_at_zero": lambda *args: drawn(*args, at_0=len),
-    "from_the_logits": lambda *args: drawn(*args, p=lambda z, T: np.maximum(z, 0) / np.maximum(z, 0).sum()),
-    "from_shifted_logits": lambda *args: drawn(*args, p=lambda z, T: (z - z.min()) / (z - z.min()).sum()),
-    "always_the_best": lambda z, T, rng: z.argmax(),
-    "multiplied_by_T": lambda *args: drawn(*args, p=lambda z, T: softmax(z * T)),
-    "multiplied_by_T_always": lambda z, T, rng: dart(softmax(z * T), rng, length=1),
-    "without_T": lambda *args: drawn(*args, p=lambda z, T: softmax(z)),
-    "all_alike": lambda z, T, rng: rng.integers(len(z)),
-    "one_token_early": lambda z, T, rng: z.argmax() if T == 0 else (drawn(z, T, rng) - 1) % len(z),
-}
-
-# 7.5
-
 _rng = np.random.default_rng(7)
 WEIGHTS = {name: _rng.normal(0, 1, shape) for name, shape in (("E", (6, 4)), ("P", (12, 4)))}
 WEIGHTS |= {name: _rng.normal(0, 0.8, (4, 4)) for name in ("q", "k", "v")}
@@ -209,7 +165,7 @@ cached_step.mistakes = {
     "looks_before_it_stores": looks_before_it_stores,
 }
 
-# 7.6
+# 7.5
 
 
 @Explore

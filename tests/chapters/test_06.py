@@ -46,11 +46,24 @@ def test_the_lens_goes_from_r_to_d(chapter):
     assert says[0, 0] > 0.99 and says[-1, chapter["seen"].index("d")] > 0.99
 
 
-def test_layers_fade_explode_or_keep_their_size(chapter):
+def alike(x):
+    arrows = x / np.linalg.norm(x, axis=1, keepdims=True)
+    return (arrows @ arrows.T)[np.triu_indices(len(x), 1)].mean()
+
+
+def test_what_replaces_forgets_and_what_only_adds_explodes(chapter):
     start, stack = chapter["start"], chapter["stack"]
-    assert stack(start, 40, False, False) < 1e-5
-    assert stack(start, 40, True, False) > 1e5
-    assert 1 < stack(start, 40, True, True) < 10
+    assert alike(start) < 0.05
+    assert alike(stack(start, False, False)) > 0.98 and alike(stack(start, False, True)) > 0.98
+    assert stack(start, True, False).std() > 1e5
+    assert stack(start, True, True).std() < 10 and alike(stack(start, True, True)) < 0.6
+
+
+def test_mlp_1_adds_candidates_and_not_the_letter_itself(chapter):
+    rows = chapter["large"].tokens.weight.data[[chapter["letters"].encode(c)[0] for c in "rkud"]]
+    products = rows @ chapter["added"]
+    assert products[0] < 0 and min(products[1:]) > 5
+    assert chapter["after_lov"] == "e"  # what the unit for "lov" writes
 
 
 def test_units_by_hand_need_both_letters_and_a_bend(chapter):

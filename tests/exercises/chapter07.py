@@ -80,63 +80,6 @@ def reversed_order(z, k):
     return np.where(np.isin(np.arange(len(z)), keep), z, -np.inf)
 
 
-@other_style(check.ch07.token_from_logits)
-def by_choice(z, T, rng):
-    if T < 1e-6:
-        return int(np.argmax(z))
-    p = np.exp((z - max(z)) / T)
-    return rng.choice(len(z), p=p / p.sum())
-
-
-@other_style(check.ch07.token_from_logits)
-def by_noise(z, T, rng):
-    return int(np.argmax(z + T * rng.gumbel(size=len(z))))
-
-
-@wrong(check.ch07.token_from_logits, "from_the_logits")
-def clipped(z, T, rng):
-    if T == 0:
-        return np.argmax(z)
-    ends = np.cumsum(z.clip(0))
-    return np.searchsorted(ends / ends[-1], rng.random(), side="right")
-
-
-@wrong(check.ch07.token_from_logits, "no_case_for_zero")
-def choice_without_a_case(z, T, rng):
-    with np.errstate(all="ignore"):
-        p = np.exp((z - z.max()) / T)
-    return rng.choice(len(z), p=p / p.sum())
-
-
-@wrong(check.ch07.token_from_logits, "past_the_end_at_zero")
-def scaled_dart_without_a_case(z, T, rng):
-    z = z / T
-    ends = np.cumsum(np.exp(z - z.max()))
-    return int(np.searchsorted(ends, rng.random() * ends[-1], side="right"))
-
-
-@wrong(check.ch07.token_from_logits, "first_token_at_zero")
-def dart_without_a_case(z, T, rng):
-    z = z / T
-    e = np.exp(z - z.max())
-    return int(np.searchsorted(np.cumsum(e / e.sum()), rng.random(), side="right"))
-
-
-@wrong(check.ch07.token_from_logits, "multiplied_by_T")
-def times(z, T, rng):
-    if T == 0:
-        return z.argmax()
-    p = np.exp(z * T - (z * T).max())
-    return rng.choice(len(z), p=p / p.sum())
-
-
-@wrong(check.ch07.token_from_logits, "logits_as_probabilities")
-def logits_as_they_are(z, T, rng):
-    if T == 0:
-        return np.argmax(z)
-    return rng.choice(len(z), p=z / T / sum(z / T))
-
-
 @other_style(check.ch07.cached_step)
 def with_a_loop(token, cache, w):
     x = w["E"][token] + w["P"][len(cache["v"])]
@@ -218,14 +161,3 @@ def without_the_best(p):
 def only_the_survivors(p):
     q = p[p >= 0.1 * p.max()]
     return q / q.sum()
-
-
-@wrong(check.ch07.token_from_logits, "Draw from the `rng` you're given")
-def numpys_own_generator(z, T, rng):
-    p = np.exp((z - z.max()) / T) if T else np.eye(len(z))[z.argmax()]
-    return np.random.choice(len(z), p=p / p.sum())  # noqa: NPY002
-
-
-wrong(check.ch07.token_from_logits, "Draw from the `rng` you're given")(
-    lambda z, T, rng: by_noise(z, T, np.random.default_rng())
-)
