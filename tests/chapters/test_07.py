@@ -46,7 +46,7 @@ def test_a_fixed_k_hurts_when_it_is_hot(chapter):
 
 
 def test_min_p_asks_how_each_compares_with_the_best(chapter):
-    q = chapter["hot"]("How now, my lo", 3)
+    q = chapter["softmax"](chapter["logits_after"]("How now, my lo"), 3)
     assert chapter["survivors"] > 15 and np.count_nonzero(chapter["min_p"](q, 0.1)) < 5
     assert {chapter["tokenizer"].vocab[i] for i in np.argsort(-q)[:2]} == {"r", "v"}
 
@@ -63,14 +63,17 @@ def test_a_penalty_loosens_the_loop(chapter):
 def test_real_text_is_about_as_surprising_as_temperature_1(chapter):
     own = dict(zip(chapter["heat"], np.exp(chapter["by_heat"][:, 2]), strict=True))
     assert own[0.2] < 0.6 * chapter["real"] and own[0.8] < chapter["real"] < own[1.2]
-    assert math.log(chapter["real"] / own[1.0]) == pytest.approx(0.09, abs=0.006)
-    assert all(np.diff(chapter["by_heat"][:, 0]) > 0) or chapter["by_heat"][-1, 0] > chapter["by_heat"][0, 0]
+    heat, top_p = chapter["by_heat"], chapter["by_top_p"]
+    at = np.interp(top_p[2:, 0], heat[:, 0], heat[:, 1])  # quality at the same diversity
+    assert (top_p[2:, 1] > at).all() and (top_p[2:, 1] - at).max() < 0.03
     assert chapter["by_heat"][-1, 1] < chapter["by_heat"][0, 1] - 0.05  # diversity is paid for
 
 
 def test_beams_find_more_probable_text(chapter):
     scores = chapter["scores"]
     assert max(scores, key=scores.get).startswith("beam") and min(scores, key=scores.get) == "Shakespeare"
+    greedy, darts, plays = chapter["means"]
+    assert greedy > darts + 10 and abs(darts - plays) < 6
     assert 130 < math.exp(scores["beam of 16"] - scores["greedy"]) < 170
     theirs = sampling.beam_search(chapter["log_p_after"], chapter["prompt"], width=4, steps=30)
     assert chapter["beam_search"](chapter["prompt"], 4, 30)[1] == theirs[0][0]
