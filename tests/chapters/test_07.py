@@ -35,11 +35,8 @@ def test_heat_first_is_the_engines_order(chapter):
 
 
 def test_a_fixed_k_hurts_when_it_is_hot(chapter):
-    d = chapter["d"]
-    wrong = {
-        T: {n: 1 - rule(chapter["hot"]("How now, my lor", T))[d] for n, rule in chapter["RULES"].items()}
-        for T in (1, 2)
-    }
+    d, softmax, z = chapter["d"], chapter["softmax"], chapter["logits_after"]("How now, my lor")
+    wrong = {T: {n: 1 - rule(softmax(z, T))[d] for n, rule in chapter["RULES"].items()} for T in (1, 2)}
     assert wrong[1]["top-k 5"] < 0.001 and wrong[1]["top-p 0.9"] == wrong[1]["min-p 0.1"] == 0
     assert 1 / 22 < wrong[2]["top-k 5"] < 1 / 18 and 1 / 27 < wrong[2]["top-p 0.9"] < 1 / 23
     assert wrong[2]["min-p 0.1"] == 0
@@ -65,7 +62,7 @@ def test_real_text_is_about_as_surprising_as_temperature_1(chapter):
     assert own[0.2] < 0.6 * chapter["real"] and own[0.8] < chapter["real"] < own[1.2]
     heat, top_p = chapter["by_heat"], chapter["by_top_p"]
     at = np.interp(top_p[2:, 0], heat[:, 0], heat[:, 1])  # quality at the same diversity
-    assert (top_p[2:, 1] > at).all() and (top_p[2:, 1] - at).max() < 0.03
+    assert np.abs(top_p[2:, 1] - at).max() < 0.03
     assert chapter["by_heat"][-1, 1] < chapter["by_heat"][0, 1] - 0.05  # diversity is paid for
 
 
