@@ -99,7 +99,7 @@ def write_many(
     `write` where a draw lands on the border between two tokens.
     """
     asked = [tokenizer.encode(prompt.strip() + "\n") for prompt in prompts]
-    lengths, rows, context = np.array([len(ids) for ids in asked]), np.arange(len(asked)), model.config.context
+    lengths, rows, context = np.array([len(ids) for ids in asked]), range(len(asked)), model.config.context
     ids = np.array([[*prompt, *[tokenizer.end] * (context - len(prompt))] for prompt in asked])  # (B,T)
     darts = np.array([np.random.default_rng([seed, row]).random(context) for row in rows])
     caches, new = [KVCache(context) for _ in model.blocks], ids[:, : lengths.min()]
@@ -107,7 +107,8 @@ def write_many(
         for t in range(lengths.min(), context):
             p = softmax(model(new, caches=caches, last=True).data[:, -1], temperature)  # (B,V)
             ends = np.cumsum(p, axis=-1)
-            drawn = (ends <= darts[rows, t - lengths, None] * ends[:, -1:]).sum(axis=-1)  # the piece the dart hits
+            dart = np.array([row[i] for row, i in zip(darts, t - lengths, strict=True)])
+            drawn = (ends <= dart[:, None] * ends[:, -1:]).sum(axis=-1)  # the piece each dart hits
             writes = (t >= lengths) & (ids[:, t - 1] != tokenizer.end)
             ids[writes, t] = drawn[writes]
             new = ids[:, t : t + 1]

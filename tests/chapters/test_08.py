@@ -49,6 +49,8 @@ def test_the_larger_model_keeps_the_form_more_often(chapter):
     assert larger["topic"] > 0.95 and larger["form"] > 0.9 and larger["ended"] > 0.99
     assert yours["topic"] > 0.9 and yours["ended"] > 0.95 and yours["form"] < larger["form"] - 0.1
     assert chapter["old_lines"] == pytest.approx(0.9, abs=0.02)
+    forms = chapter["by_form"]
+    assert min(forms["haiku"], forms["couplet"]) > 0.8 > 0.7 > max(forms["abab"], forms["aabb"])
 
 
 def test_heat_breaks_the_form_first(chapter):
@@ -75,7 +77,7 @@ def test_language_first_beats_pairs_by_heart(chapter):
     topic = {name: results["topic"] for name, results in tests.items()}
     assert topic["pre-trained only"] < 0.1 and topic["pairs only, 300 steps"] < 0.2
     assert topic["pre-trained, then tuned"] > topic["pairs only, 1,100 steps"] + 0.05
-    assert loss["pairs only, 1,100 steps"] < 0.01 < chapter["floor"]
+    assert loss["pairs only, 1,100 steps"] < 0.01 and loss["pre-trained, then tuned"] < chapter["floor"]
 
 
 def test_without_an_end_it_plays_both_parts(chapter):
@@ -83,5 +85,8 @@ def test_without_an_end_it_plays_both_parts(chapter):
 
 
 @pytest.mark.usefixtures("smollm2")
-def test_the_real_models_haiku_is_none(chapter):
-    assert "is it a haiku? False" in chapter.printed
+def test_the_real_model_writes_no_haiku_and_both_parts(chapter):
+    answers = chapter.printed.split("-- Write a sad haiku about a cat.\n")[1].split("\n-- ")[0].splitlines()
+    assert len(answers) == 2
+    assert not any(poems.judge(chapter["haiku"], answer.replace(" / ", "\n")).form for answer in answers)
+    assert "<|im_start|>assistant" in chapter.printed and chapter.printed.count("<|im_start|>user") == 2
