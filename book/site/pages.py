@@ -56,7 +56,7 @@ def is_table(printed: str) -> bool:
 
 def mark(app, doctree):
     for node in doctree.findall(nodes.literal_block):
-        if "output" in getattr(node.parent, "attributes", {}).get("classes", ()) and is_table(node.astext()):
+        if "output" in node["classes"] and is_table(node.astext()):
             node["classes"].append("nw-columns")
     for node in doctree.findall(nodes.block_quote):
         first = next(iter(node.findall(nodes.strong)), None)

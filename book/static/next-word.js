@@ -12,12 +12,12 @@
     set(name, value) { try { localStorage.setItem(name, value); } catch { /* not kept */ } },
   };
 
-  // A figure or a formula that is wider than the screen scrolls. Then, and only then, the Tab key stops at it.
+  // A figure, a formula, or a printed table that's wider than the screen scrolls. Only then does Tab stop at it.
   function scrollers() {
     const sizes = new ResizeObserver((entries) => {
       for (const { target } of entries) {
         const scrolls = target.scrollWidth > target.clientWidth;
-        const what = target.matches("figure") ? "figure" : "formula";
+        const what = target.matches("figure") ? "figure" : target.matches("pre") ? "table" : "formula";
         const label = `Wide ${what}: use the arrow keys to scroll`;
         for (const [name, value] of Object.entries({ tabindex: "0", role: "group", "aria-label": label })) {
           if (scrolls) target.setAttribute(name, value);
@@ -25,7 +25,8 @@
         }
       }
     });
-    for (const box of document.querySelectorAll("figure.nw-figure:not(.nw-widget), div.math")) sizes.observe(box);
+    const wide = "figure.nw-figure:not(.nw-widget), div.math, div.nw-columns pre";
+    for (const box of document.querySelectorAll(wide)) sizes.observe(box);
   }
 
   // All code: one switch in the header, for every page of the book
