@@ -5,6 +5,7 @@ import contextlib
 import io
 import linecache
 import re
+import tempfile
 import warnings
 from functools import cache
 from typing import NamedTuple
@@ -41,7 +42,13 @@ def ran(stem: str) -> Chapter:
     cells = nbformat.read(ROOT / "notebooks" / f"{stem}.ipynb", as_version=4).cells
     end = next(i for i, cell in enumerate(cells) if cell.source.startswith("## Exercises"))
     names, printed, code = {"__name__": "__main__"}, io.StringIO(), []
-    with threadpool_limits(1, user_api="blas"), np.printoptions(), warnings.catch_warnings():
+    with (
+        threadpool_limits(1, user_api="blas"),
+        np.printoptions(),
+        warnings.catch_warnings(),
+        tempfile.TemporaryDirectory() as folder,
+        contextlib.chdir(folder),  # chapters save models of the reader's
+    ):
         warnings.simplefilter("error", RuntimeWarning)  # an overflow that a chapter doesn't mean to show
         for i, cell in enumerate(cells[:end]):
             if cell.cell_type == "code":
