@@ -76,15 +76,7 @@ def write(model: GPT, tokenizer, prompt: str, choose: Callable) -> tuple[str, bo
 
     choose: as in `GPT.generate`. Raises ValueError if the prompt is empty or too long, or has an unknown word.
     """
-    if not prompt.strip():
-        raise ValueError('The prompt is empty. Type something, such as "Write a poem about a cat."')
-    asked = tokenizer.encode(prompt.strip() + "\n")
-    context = model.config.context
-    if len(asked) >= context:
-        raise ValueError(
-            f"The prompt and its answer must fit into {context} tokens; got {len(asked)} in the prompt alone. Ask in "
-            "fewer words."
-        )
+    asked, context = _tokens(model, tokenizer, prompt), model.config.context
     ids = model.generate(asked, context - len(asked), choose, stop=tokenizer.end)[len(asked) :]
     ended = ids[-1] == tokenizer.end
     return tokenizer.decode(ids[:-1] if ended else ids), ended
@@ -96,18 +88,20 @@ def write_many(
     """`write` for many prompts side by side, each with random numbers of its own: the same texts, only sooner.
 
     A row takes the next token of its prompt while there is one, and from then on what it draws. Texts may differ from
-    `write` where a draw lands on the border between two tokens.
+    `write` where a draw lands on the border between two tokens. Raises ValueError as `write` does.
     """
-    asked = [tokenizer.encode(prompt.strip() + "\n") for prompt in prompts]
-    lengths, rows, context = np.array([len(ids) for ids in asked]), range(len(asked)), model.config.context
+    if not prompts:
+        return []
+    asked, context = [_tokens(model, tokenizer, prompt) for prompt in prompts], model.config.context
+    lengths, rows = np.array([len(ids) for ids in asked]), np.arange(len(asked))
     ids = np.array([[*prompt, *[tokenizer.end] * (context - len(prompt))] for prompt in asked])  # (B,T)
-    darts = np.array([np.random.default_rng([seed, row]).random(context) for row in rows])
+    darts = np.array([np.random.default_rng([seed, int(row)]).random(context) for row in rows])
     caches, new = [KVCache(context) for _ in model.blocks], ids[:, : lengths.min()]
     with no_grad():
         for t in range(lengths.min(), context):
             p = softmax(model(new, caches=caches, last=True).data[:, -1], temperature)  # (B,V)
             ends = np.cumsum(p, axis=-1)
-            dart = np.array([row[i] for row, i in zip(darts, t - lengths, strict=True)])
+            dart = darts[rows, np.maximum(t - lengths, 0)]
             drawn = (ends <= dart[:, None] * ends[:, -1:]).sum(axis=-1)  # the piece each dart hits
             writes = (t >= lengths) & (ids[:, t - 1] != tokenizer.end)
             ids[writes, t] = drawn[writes]
@@ -117,3 +111,16 @@ def write_many(
     texts = [[*row[n:].tolist(), tokenizer.end] for row, n in zip(ids, lengths, strict=True)]
     texts = [text[: text.index(tokenizer.end)] for text in texts]
     return [(tokenizer.decode(text), n + len(text) < context) for text, n in zip(texts, lengths, strict=True)]
+
+
+def _tokens(model: GPT, tokenizer, prompt: str) -> list[int]:
+    """A prompt and its line break. Raises ValueError with a sentence if the model can't answer it."""
+    if not prompt.strip():
+        raise ValueError('The prompt is empty. Type something, such as "Write a poem about a cat."')
+    asked, context = tokenizer.encode(prompt.strip() + "\n"), model.config.context
+    if len(asked) >= context:
+        raise ValueError(
+            f"The prompt and its answer must fit into {context} tokens; got {len(asked)} in the prompt alone. Ask in "
+            "fewer words."
+        )
+    return asked

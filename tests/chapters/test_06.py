@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from helpers.attention import causal_mask
+from helpers.layers import Embedding
 from helpers.tensor import Tensor
+from helpers.training import AdamW
 from tests.chapters.running import ran, unsupported
 
 
@@ -90,9 +92,6 @@ def test_the_class_is_the_engines(chapter):
 
 
 def test_a_step_of_adamw_is_the_engines(chapter):
-    from helpers.layers import Embedding
-    from helpers.training import AdamW
-
     table, rng = Embedding(5, 3, rng=np.random.default_rng(0)), np.random.default_rng(1)
     w, mean, square = table.weight.data.astype(float), np.zeros((5, 3)), np.zeros((5, 3))
     optimizer = AdamW(table, lr=0.01, weight_decay=0.01)
