@@ -134,11 +134,6 @@ def test_one_head_is_worth_more_than_the_others(chapter):
     assert chapter["hurt"].argmax() == chapter["back"].argmax()  # a head of block 1, which looks one character back
 
 
-def test_the_head_of_the_riddle_looks_at_line_breaks(chapter):
-    on_breaks = chapter["on_breaks"]
-    assert np.unravel_index(on_breaks.argmax(), (4, 4)) == (1, 0) and on_breaks.max() > 0.85
-
-
 @pytest.mark.usefixtures("smollm2")
 def test_the_real_model_needs_its_first_and_last_blocks(chapter):
     assert chapter["order"][:3].tolist() == [0, 1, 29] and chapter["small_change"] == 20
