@@ -1,4 +1,4 @@
-"""The exercises of chapter 9: cross-attention, teacher forcing, greedy decoding, exact match, and BLEU."""
+"""The exercises of chapter 9: cross-attention, teacher forcing, greedy decoding, and BLEU."""
 
 import re
 from collections import Counter
@@ -191,39 +191,6 @@ greedy_until_end.mistakes = {
 }
 
 # 9.5
-
-
-def agreeing(a, b):
-    """For each position that both have, whether the tokens are the same."""
-    return [x == y for x, y in zip(a, b)]
-
-
-def mean_over(made, wanted, score):
-    return np.mean([score(a, b) for a, b in zip(made, wanted)])
-
-
-exact_match = Exercise(WORDS["exact_match"], lambda made, wanted: mean_over(made, wanted, lambda a, b: a == b))
-exact_match.inputs = {
-    "two right out of three": ([[4, 5], [6, 7], [8]], [[4, 5], [6, 9], [8]]),
-    "all right": ([[4, 5, 6], [7]], [[4, 5, 6], [7]]),
-    "words in a different order": ([[4, 5], [6]], [[5, 4], [6]]),
-    "one sentence too short": ([[4, 5], [6, 7]], [[4, 5, 6], [6, 7]]),
-    "one sentence too long": ([[4, 5, 5], [6, 7]], [[4, 5], [6, 7]]),
-    "one sentence empty": ([[], [3], [6, 7]], [[8], [3], [6, 7]]),
-    "two right sentences in each other's positions": ([[4], [5]], [[5], [4]]),
-}
-exact_match.mistakes = {
-    "tokens_counted": lambda made, wanted: (
-        sum(sum(agreeing(a, b)) for a, b in zip(made, wanted)) / sum(map(len, wanted))
-    ),
-    "mean_of_shares": lambda made, wanted: mean_over(made, wanted, lambda a, b: sum(agreeing(a, b)) / len(b)),
-    "cut_to_the_shorter": lambda made, wanted: mean_over(made, wanted, lambda a, b: all(agreeing(a, b))),
-    "order_lost": lambda made, wanted: mean_over(made, wanted, lambda a, b: sorted(a) == sorted(b)),
-    "anywhere": lambda made, wanted: mean_over(made, wanted, lambda a, b: a in wanted),
-    "counted": lambda made, wanted: sum(a == b for a, b in zip(made, wanted)),
-}
-
-# 9.6
 
 
 def pieces(text):

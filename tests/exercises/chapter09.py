@@ -133,31 +133,6 @@ def waits_for_the_start(next_scores, start, end, most):
             return words[1:]
 
 
-other_style(check.ch09.exact_match)(
-    lambda made, wanted: np.mean(
-        [len(a) == len(b) and bool(np.all(np.array(a) == np.array(b))) for a, b in zip(made, wanted)]
-    )
-)
-
-
-@wrong(check.ch09.exact_match, "cut_to_the_shorter")
-def pairs_alone(made, wanted):
-    right = 0
-    for a, b in zip(made, wanted):
-        for x, y in zip(a, b):
-            if x != y:
-                break
-        else:
-            right += 1
-    return right / len(made)
-
-
-@wrong(check.ch09.exact_match, "tokens_counted")
-def token_by_token(made, wanted):
-    pairs = [pair for a, b in zip(made, wanted) for pair in zip(a, b)]
-    return sum(x == y for x, y in pairs) / len([word for b in wanted for word in b])
-
-
 SENTENCES = {
     "wanted": "You may give the cat some fish, but never give it any milk in the evening.",
     "false": "You may give the cat some fish, but always give it any milk in the evening.",
