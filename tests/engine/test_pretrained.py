@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from helpers import pretrained
 from helpers.checkpoints import CheckpointError
 from helpers.llama import Llama, LlamaConfig
-from helpers.pretrained import chat, decode_q4_1, decode_q8_0, parameter_count, read, reply
+from helpers.pretrained import chat, decode_q4_1, decode_q8_0, parameter_count, read, reply, reply_many
 from helpers.sampling import Mulberry32, chooser
 from helpers.tokenizers import _BYTE_CHARACTERS, BytePairTokenizer, PretrainedTokenizer, tokenizer_from_dict
 
@@ -198,6 +198,19 @@ def test_smollm2_answers(smollm2):
     assert model.parameter_count() == 134_515_008 and spoken.vocab_size == 49_152
     assert "".join(reply(model, spoken, "What is the capital of France?")) == "The capital of France is Paris."
     assert spoken.encode("Hello world 42") == [19556, 905, 216, 36, 34]
+
+
+def test_many_replies_are_the_replies(smollm2):
+    model, spoken = smollm2
+    asked = [f"What is the capital of {country}?" for country in ("France", "Zimbabwe", "Peru")]
+    singly = ["".join(reply(model, spoken, request, steps=12)) for request in asked]
+    assert reply_many(model, spoken, asked, steps=12) == singly
+    assert reply_many(model, spoken, asked[:1], steps=12) == singly[:1] and reply_many(model, spoken, []) == []
+    assert reply_many(model, spoken, ["Count to nine."] * 2, steps=4)[0] == "".join(
+        reply(model, spoken, "Count to nine.", steps=4)
+    )
+    with pytest.raises(ValueError, match="reads at most 8192 tokens"):
+        reply_many(model, spoken, asked, steps=9000)
 
 
 def test_a_damaged_copy_is_unpacked_again(smollm2, monkeypatch, tmp_path):

@@ -22,6 +22,7 @@ from helpers.sampling import (
     softmax,
     top_k_filter,
     top_p_filter,
+    wilson,
 )
 
 INF = math.inf
@@ -248,6 +249,15 @@ def test_a_beam_of_one_is_greedy(end):
         ((found, score),) = beam_search(model, start, width=1, steps=6, end=end)
         assert found == ids
         assert score == pytest.approx(sum(TABLE[ids[i - 2], ids[i - 1], ids[i]] for i in range(2, len(ids))))
+
+
+def test_wilson_covers_the_true_rate_as_often_as_it_says():
+    rng, n = np.random.default_rng(0), 76
+    for rate in (0.05, 0.5, 0.9):
+        ranges = [wilson(int(right), n) for right in rng.binomial(n, rate, 2000)]
+        assert np.mean([low <= rate <= high for low, high in ranges]) == pytest.approx(0.95, abs=0.025)
+    assert wilson(0, 10)[0] == pytest.approx(0) and wilson(10, 10)[1] == pytest.approx(1)
+    assert wilson(50, 100) == pytest.approx((0.4038, 0.5962), abs=1e-4)  # as any statistics package has it
 
 
 def test_a_wider_beam_finds_something_better_than_greedy():
