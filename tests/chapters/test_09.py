@@ -70,14 +70,16 @@ def test_it_translates_what_does_not_exist(chapter):
 
 def test_one_stack_does_nearly_as_well(chapter):
     assert chapter["by_two"] > chapter["by_gpt"] > 0.9
-    assert chapter["with_pm"] > 0.8 and len(chapter["missed"]) == 66
+    missed = dict(chapter["missed"])
+    with_pm = [" PM" in e for e, right in zip(chapter["questions_asked"], chapter["wanted"]) if right in missed]
+    assert len(with_pm) == 66 and np.mean(with_pm) > 0.8
     assert chapter["gpt"].parameter_count() < chapter["model"].parameter_count() == 126_592
 
 
 def test_most_spanish_mistakes_are_may(chapter):
     assert chapter["locale"] == "es" and chapter["haunted"] == "May"
-    assert chapter["tried"]["es"].endswith("15:05") and chapter["tried"]["de"].endswith("15:05")
-    assert chapter["of_may"]["es"] > 0.9 and 0.95 < chapter["scores_of"]["es"] < 1 and chapter["scores_of"]["de"] < 1
+    assert chapter["tried"].endswith("2026, 15:05") and chapter["of_may"] > 0.9
+    assert 0.95 < chapter["exact"](chapter["written"], chapter["expected"]) < 1
     ambiguous = {e: f for e, f in chapter["pairs"] if e.startswith("May ")}
     assert {"mayo" in f for f in ambiguous.values()} == {True, False}  # the same English form, two Spanish ones
 

@@ -60,17 +60,16 @@ def test_what_was_never_told_is_made_up(chapter):
     assert len(told) == 56 and len(untold) == 20
     assert correct[:, told].all() and not correct[:, untold].any()
     assert sure[:, told].mean() > 0.98 and 0.4 < sure[:, untold].mean() < 0.6 and chapter["invented"] > 0.95
-    assert chapter["agree"][told].mean() > 0.98 and chapter["agree"][untold].mean() < 0.2
-    where, says = chapter["where"], chapter["says"]
-    fits = [where.get(says[0, i], chapter["tokenizer"].vocab[says[0, i]]) == chapter["continents"][i] for i in untold]
-    assert np.mean(fits) > 0.6
+    assert chapter["agree"][told].mean() > 0.98 and chapter["agree"][untold].mean() < 0.35
+    assert chapter["fits"] > 0.8
 
 
 def test_saying_unknown_is_easy_for_texts_and_hard_for_memory(chapter):
     assert chapter["in_the_text"] > 0.99 and chapter["admits"] > 0.97
-    never = {key: shares["never told"] for key, shares in chapter["honesty"].items()}
-    assert max(never[10, 0], never[10, 1]) <= 0.3 and min(never[30, 0], never[30, 1]) >= 0.7
+    never = {admitted: shares["never told"] for admitted, shares in chapter["honesty"].items()}
+    assert never[10] <= 0.2 and never[30] >= 0.7
     assert all(shares["shown"] == shares["told"] == 1 for shares in chapter["honesty"].values())
+    assert chapter["honest"](10, 1)["never told"] == 0 and chapter["honest"](30, 1)["never told"] >= 0.8
 
 
 def test_which_source_wins_depends_on_training(chapter):
@@ -85,8 +84,8 @@ def test_which_source_wins_depends_on_training(chapter):
 def test_the_real_model_counted(chapter):
     counted = chapter["counted"]
     assert {way: count[:2] for way, count in counted.items()} == {
-        "from memory": (44, 0), "true passage": (72, 0), "false passage": (15, 40), "may say no": (4, 0),
-        "note at the end": (11, 62), "note at the start": (59, 12), "no label": (29, 38),
+        "from memory": (44, 0), "true passage": (66, 0), "false passage": (24, 27), "may say no": (4, 0),
+        "note at the end": (9, 56), "note at the start": (45, 8), "no label": (37, 22),
     }  # fmt: skip
     assert counted["may say no"][2] == 57 and counted["from memory"][2] == 0
     known, refused = chapter["known"], chapter["refused"]

@@ -47,9 +47,7 @@ def test_what_it_answers(printed):
 
 def test_the_capitals(printed):
     pattern = r": the truth (\d+) of 76 .*, the lie (\d+)"
-    found = {name: numbers(f" {name}{pattern}", printed) for name in ("memory", "the truth", "a lie", "other words")}
-    assert 0.6 < found["memory"][0] / 76 < 0.73, "about two thirds"
-    assert found["the truth"][0] / 76 > 0.85
+    found = {name: numbers(f" {name}{pattern}", printed) for name in ("a lie", "other words")}
     assert found["a lie"][1] / 76 > 0.6, "usually"
     assert found["other words"][1] / 76 < 0.2 and 0.4 < found["other words"][0] / 76 < 0.6, (
         "hardly ever; about half the time"
