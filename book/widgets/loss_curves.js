@@ -188,7 +188,8 @@ export default widget(frame => {
     if (labeled) marks.push(text(`after ${count(Math.round(step), "step")}`, Math.min(right, Math.max(left + 40, x)),
       bottom - 14, x > right - 50 ? "end" : "middle", { class: "nw-loss-halo nw-loss-after" }));
     if (labeled && curves.length <= LABELED) {
-      const taken = lineLabels.filter(([, atLeft]) => atLeft === (x < width / 2)).map(([y]) => y), low = bottom - 5;
+      const taken = lineLabels.filter(([, atLeft]) => atLeft === (x < width / 2)).map(([y]) => y).concat(bottom - 14);
+      const low = bottom - 5;
       const wanted = found.map(({ above, below }, i) =>
         ((i && i === found.length - 1 && below <= low) || above < top + 11 ? below : above));
       apart(wanted, taken, 15, top + 11, low).forEach((y, i) => {

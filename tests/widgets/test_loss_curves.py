@@ -475,6 +475,13 @@ def label(page) -> list[str]:
     return page.locator(".nw-loss-label").all_text_contents()
 
 
+def test_labels_at_the_end_of_a_low_curve_do_not_overlap(opened):
+    figure = LossCurves({"reader": [2.0] * 50 + [0.003] * 50}, lines={"a guess": 1.4}, smooth=1, title="Reading?")
+    page, _ = opened(figure, viewport={"width": 760, "height": 700})
+    a, b = (page.locator(f".nw-loss-{name}").bounding_box() for name in ("after", "label"))
+    assert a["y"] + a["height"] <= b["y"] + 4 or b["y"] + b["height"] <= a["y"] + 4
+
+
 def test_the_figure_in_a_page(opened):
     figure = LossCurves({"GPT": history()}, lines={"counts": 2.0}, smooth=1, title="Training?", caption="Words.")
     page, complaints = opened(figure, viewport={"width": 760, "height": 1000})
