@@ -88,6 +88,12 @@ def test_the_real_model_counted(chapter):
         "note at the end": (9, 56), "note at the start": (45, 8), "no label": (37, 22),
     }  # fmt: skip
     assert counted["may say no"][2] == 57 and counted["from memory"][2] == 0
+    smol, pieces, may = chapter["smol"], chapter["pieces"], chapter["ways"]["may say no"]
+    longer = chapter["pretrained"].reply_many(
+        smol, pieces, [may.format(country=country) for country in chapter["capitals"]], steps=40
+    )
+    named = [city in reply for city, reply in zip(chapter["capitals"].values(), longer)]
+    assert sum(named) == 4 and sum(chapter["refuses"](r) and not ok for r, ok in zip(longer, named)) == 57
     known, refused = chapter["known"], chapter["refused"]
     assert (refused[known].sum(), known.sum(), refused[~known].sum()) == (35, 44, 22)
     no = [sum(map(chapter["refuses"], chapter["invents"][way])) for way in ("from memory", "may say no")]
