@@ -1,4 +1,4 @@
-"""Sampling: from logits to the next token. Arrays in, arrays out; V is the size of the vocabulary.
+"""Sampling: from logits to the next token, and from a sample to a rate. Arrays in, arrays out. V: vocabulary size.
 
 Chapter 7 builds this file. Left out: typical sampling, Mirostat, contrastive search, speculative decoding.
 """
